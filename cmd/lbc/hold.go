@@ -127,8 +127,8 @@ func (o *holdOptions) carryOut(ctx context.Context, k client.Client, now time.Ti
 		return err
 	}
 	if given == (o.until == "" && !o.end) {
-		return errors.New("to hold something, give --all, --namespace or --stack with --until and --reason; to end a hold, " +
-			"with --end; without any of them, lbc hold lists the holds")
+		return errors.New("to hold, set --until, --reason, and one of --all, --namespace and --stack; to end a hold, set " +
+			"--end and the same scope; without flags, lbc hold lists the holds")
 	}
 	lease, err := elected(ctx, k, o.config.LeaderElectionNamespace)
 	if err != nil {
@@ -235,7 +235,7 @@ func checkHeld(ctx context.Context, k client.Reader, scope hold.Scope) (unread s
 	}
 	switch _, err := readObject(ctx, k, kind, key); {
 	case apierrors.IsNotFound(err):
-		return "", fmt.Errorf("%s does not exist, so that nothing is held; correct the name", scope)
+		return "", fmt.Errorf("%s does not exist, so nothing would be held; correct the name", scope)
 	case err != nil:
 		return fmt.Sprintf("Whether %s exists is not known: %v\n", scope, err), nil
 	}

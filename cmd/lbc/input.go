@@ -148,11 +148,11 @@ func (i *inputs) cluster() (*rest.Config, error) {
 // limited reports whether only what belongs to one namespace is read: that of the context, or of -n.
 func (i *inputs) limited() bool { return len(i.files) == 0 && i.fromCluster() && !i.allNamespaces }
 
-// noteQuarantine notes that the last good versions of invalid objects are not known.
+// noteQuarantine notes that the last valid versions of invalid objects are not known.
 func (i *inputs) noteQuarantine(errOut io.Writer) {
 	if i.fromCluster() {
 		//nolint:errcheck // a hint
-		fmt.Fprintln(errOut, "\nlbc: the output is based on the present objects; a running controller uses the last good "+
+		fmt.Fprintln(errOut, "\nlbc: the output is based on the present objects; a running controller uses the last valid "+
 			"version of an invalid object, which lbc does not know")
 	}
 }

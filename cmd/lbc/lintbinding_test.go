@@ -106,7 +106,7 @@ func TestLintFindsTwoBindingsOfATargetGroupThatTheyDoNotShare(t *testing.T) {
 	}
 	for more, want := range map[string]int{"": 2, ", multiClusterTargetGroup: true": 0} {
 		out, _, _ := lbc(t, one("a", more)+one("b", more), "lint", "-")
-		if n := strings.Count(out, "is already bound by default/"); n != want ||
+		if n := strings.Count(out, "is already bound by TargetGroupBinding default/"); n != want ||
 			strings.Count(out, "(spec.targetGroupARN) [TargetGroupBound]\n  → set spec.multiClusterTargetGroup: true") != want {
 			t.Errorf("%d findings, want %d:\n%s", n, want, out)
 		}

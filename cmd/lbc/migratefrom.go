@@ -121,8 +121,8 @@ var knownOfV1 = []string{
 		"translated Ingress answers as with the ALB ingress controller v1",
 	"uninstall the ALB ingress controller v1 (1.1.3 or newer) before this controller runs: Ingresses and load " +
 		"balancers stay",
-	"load balancers and their security groups are taken over by their tags; target groups are new ones, with " +
-		"names of their own",
+	"the controller adopts load balancers and their security groups, which it finds by their tags; it creates new " +
+		"target groups with other names",
 	"the controller's role also needs docs/install/iam_policy_v1_to_v2_additional.json, for the resources of v1",
 	"the rule of the nodes' security group that admits ports 0-65535 of the managed group stays, unless it gets the " +
 		"description elbv2.k8s.aws/targetGroupBinding=shared",

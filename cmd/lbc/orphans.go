@@ -155,7 +155,7 @@ func (d *orphansDocument) text() string {
 	case len(d.Unclear) > 0:
 		fmt.Fprintf(&b, "there are no orphans of cluster %s in %s\n", d.Cluster, d.VPC)
 	default:
-		fmt.Fprintf(&b, "objects claim all that carries the tags of cluster %s in %s\n", d.Cluster, d.VPC)
+		fmt.Fprintf(&b, "every resource with the tags of cluster %s in %s belongs to an object\n", d.Cluster, d.VPC)
 	}
 	return b.String()
 }

@@ -88,7 +88,7 @@ func TestThePlanKeepsATargetGroupInWhichOtherClustersHaveTargets(t *testing.T) {
 		"of nobody knows, without cluster": {offline.Cluster{}, false},
 	} {
 		text := deletionPlan(t, clients, file, c.in)
-		kept := strings.Contains(text, "has 1 targets of other clusters: it is kept, and no longer managed")
+		kept := strings.Contains(text, "has 1 targets of other clusters: the controller keeps it")
 		if kept != c.keeps || strings.Contains(text, "DeleteTargetGroup") == c.keeps ||
 			!strings.Contains(text, "DeleteLoadBalancer") {
 			t.Errorf("a target %s:\n%s", name, text)

@@ -125,7 +125,7 @@ func (o *timelineOptions) show(ctx context.Context, t *timelineReader, now time.
 		fmt.Fprintf(errOut, "lbc: warning: %s\n", text) //nolint:errcheck // a hint
 	}
 	if len(d.Entries) == 0 {
-		_, err := fmt.Fprintf(out, "Nothing is known to have happened to %s since %s.%s\n", d.Object,
+		_, err := fmt.Fprintf(out, "No changes of %s are known since %s.%s\n", d.Object,
 			d.Since.Format(time.RFC3339), before(t.entries, now))
 		return err
 	}

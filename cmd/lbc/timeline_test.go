@@ -196,7 +196,7 @@ func TestTimelineSaysWhyThereIsNoRecord(t *testing.T) {
 func TestTimelineSaysWhenNothingHappened(t *testing.T) {
 	t.Parallel()
 	got := tellWeb(t, timelineScene(t).kube, "text", time.Minute)
-	if want := "Nothing is known to have happened to Ingress shop/web since 2026-01-02T11:59:00Z. The last entry is of " +
+	if want := "No changes of Ingress shop/web are known since 2026-01-02T11:59:00Z. The last entry is of " +
 		"2026-01-02T11:32:00Z: --since 1h shows it.\n"; got != want {
 		t.Errorf("%q", got)
 	}

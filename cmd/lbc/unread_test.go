@@ -23,7 +23,7 @@ func TestToolsDenyNothingThatTheyCouldNotRead(t *testing.T) {
 	reached(t, server.URL)
 	d := seed.Default()
 	account := []string{"--no-cluster", "--cluster-name", "another", "--aws-vpc-id", d.VPC.ID, "--aws-region", d.Region}
-	for command, promise := range map[string]string{"orphans": "objects claim all",
+	for command, promise := range map[string]string{"orphans": "belongs to an object",
 		"cleanup --all --yes": "nothing to delete", "cleanup --orphans --yes": "nothing to delete"} {
 		args := append(strings.Fields(command), account...)
 		if out, errOut, err := lbc(t, "", args...); err != nil || !strings.Contains(out, promise) {

@@ -130,7 +130,7 @@ func (w *waiter) group(ctx context.Context, lb *v1alpha1.LoadBalancer) verdict {
 		o, err := w.read(ctx, objects.Kind(m.Kind), client.ObjectKey{Namespace: m.Namespace, Name: m.Name})
 		switch {
 		case apierrors.IsNotFound(err) || err == nil && o.GetDeletionTimestamp() != nil:
-			return waits("%s has gone, and the load balancer still has its part", titleOf(m.ObjectReference))
+			return waits("%s is deleted, and the load balancer still has its rules and listeners", titleOf(m.ObjectReference))
 		case err != nil:
 			return cannotRead(titleOf(m.ObjectReference), err)
 		}
@@ -225,8 +225,8 @@ func (w *waiter) compare(lb *v1alpha1.LoadBalancer, m v1alpha1.Member, version s
 	waiting := meta.FindStatusCondition(lb.Status.Conditions, v1alpha1.ConditionReconciling)
 	switch {
 	case m.ObservedVersion == "":
-		return waits("the status of LoadBalancer %s/%s tells no versions: upgrade its definition and the controller",
-			lb.Namespace, lb.Name)
+		return waits("the status of LoadBalancer %s/%s shows no versions of its objects: upgrade the "+
+			"CustomResourceDefinition and the controller", lb.Namespace, lb.Name)
 	case m.ObservedVersion != version:
 		return waits("the controller has not read the newest version of %s yet", titleOf(m.ObjectReference))
 	case m.EffectiveVersion != version:

@@ -50,7 +50,7 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 		{"no LoadBalancer objects are written", "internal/controller/lbstatus/flush.go"},
 		{"security groups have the tag …, and exactly one should", "internal/targets/sgsync/choose.go"},
 		{"TargetGroup … is already bound to TargetGroupBinding ", "internal/targets/bindings/conflict.go"},
-		{"has the same tags as ", "internal/plan/diff/duplicate.go"},
+		{"… (…) is a duplicate: ", "internal/plan/diff/duplicate.go"},
 		{"…: … has no effect, because ", "internal/compile/merge/merge.go"},
 		{"the controller does not delete load balancer … yet: …, and more load balancers than usual ",
 			"internal/controller/stacks/plan.go"},

@@ -68,7 +68,7 @@ func (b *build) checkAdoptedScheme() {
 		return
 	}
 	s, has := b.settings.adopted, b.f.Existing.Scheme
-	text := fmt.Sprintf("load balancer %s is %s, and that of the object is %s, as none is declared", s.Value, has,
+	text := fmt.Sprintf("load balancer %s is %s, and the object declares no scheme, so its scheme is %s", s.Value, has,
 		b.lb.Scheme)
 	if b.settings.scheme.Set {
 		text = fmt.Sprintf("load balancer %s is %s, and the object declares scheme %s", s.Value, has, b.lb.Scheme)

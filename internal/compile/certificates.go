@@ -28,7 +28,7 @@ type gathered struct {
 
 // certificates is the ordered union of the members' certificates on a port. The first is the listener's default one,
 // for clients that name no host, or a host that no certificate covers. A member whose certificates are not known has
-// its last good ones. Without any certificate the listener cannot be created. If a look-up failed, unread is true: the
+// its last valid ones. Without any certificate the listener cannot be created. If a look-up failed, unread is true: the
 // listener may have more certificates.
 func (b *build) certificates(p *port) (_ []string, _ intent.Source, unread bool) {
 	c := gathered{wrong: map[int]diag.List{}, lacking: map[int][]string{}, sources: map[string]intent.Source{}}
@@ -209,7 +209,7 @@ func (b *build) reportToSets(p *port, at int, hosts []string, said func(host str
 	}
 }
 
-// lastCertificates are the certificates of the last good version of a member on the port, and its listener.
+// lastCertificates are the certificates of the last valid version of a member on the port, and its listener.
 func (b *build) lastCertificates(i int, p *port) (was intent.Listener, found certificates.Found, ok bool) {
 	last, ok := b.past.Good[b.members[i].Object]
 	if !ok || b.members[i].State != quarantine.Current {
@@ -225,7 +225,7 @@ func (b *build) lastCertificates(i int, p *port) (was intent.Listener, found cer
 }
 
 // onlyNew reports whether nothing is wrong with the certificates of a listener but that hosts lack one, and it declares
-// them as the last good version did. Other hosts, perhaps of others, then have theirs.
+// them as the last valid version did. Other hosts, perhaps of others, then have theirs.
 func onlyNew(found *certificates.Found, now, was *intent.Listener) bool {
 	return len(found.ARNs) > 0 && onlyUncovered(found.Problems) && !was.Certificates.Set &&
 		!slices.ContainsFunc(was.Owned, func(id string) bool { return !slices.Contains(now.Owned, id) })

@@ -52,7 +52,7 @@ func TestAMalformedCertificateLeavesTheLastGoodOnes(t *testing.T) {
 		t.Errorf("listeners %+v, keep %v", s.Listeners, r.Keep.Resources)
 	}
 	if r.Memory.Good[before.Object].Listeners[1].Certificates.Value[0] != certificate1 {
-		t.Error("the last good version was replaced")
+		t.Error("the last valid version was replaced")
 	}
 }
 

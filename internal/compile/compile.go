@@ -96,7 +96,7 @@ type Result struct {
 	Origins map[stack.Ref]Origin
 	// Unmade are the members all of whose rules are left out, because the load balancer would have more than AWS allows.
 	Unmade []diag.Object
-	// Kept are the members of which the last good version of some rule or listener serves instead of the declared one.
+	// Kept are the members of which the last valid version of some rule or listener serves instead of the declared one.
 	Kept []diag.Object
 	// Full reports that rules, target groups or certificates are left out, because the load balancer would have more than
 	// AWS allows.
@@ -128,7 +128,7 @@ type Origin struct {
 }
 
 // Compile returns the stack of a load balancer. before is Result.Memory of the previous call, nil for the first: last
-// good versions replace members that have become invalid. If the result has Needs, the caller calls Compile again
+// valid versions replace members that have become invalid. If the result has Needs, the caller calls Compile again
 // with the same e and before, and with facts that also answer these. There is no error: what is wrong with a member, or
 // could not be read, is in Result.Diagnostics. The same arguments give the same result.
 func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) Result {

@@ -168,7 +168,7 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) bool {
 	_, hasGood := c.past.Good[m.Object]
 	fresh, known := false, true
 	if m.Former {
-		// It was part of the load balancer; what it owns there is not known without its last good version.
+		// It was part of the load balancer; what it owns there is not known without its last valid version.
 		shared = true
 	}
 	if !hasGood && !m.Former && len(c.members) > 1 {

@@ -159,15 +159,15 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 func (c *compiler) untilFixed(o diag.Object, s quarantine.State) string {
 	switch {
 	case s == quarantine.LastGood:
-		return fmt.Sprintf("; the last good version of %s keeps serving", o)
+		return fmt.Sprintf("; the last valid version of %s keeps serving", o)
 	case s == quarantine.Frozen && c.e.Type == stack.Network:
-		return "; its existing listeners in AWS do not change, its other ports refuse connections until this is fixed"
+		return "; the object's existing listeners do not change, and its other ports refuse connections until this is fixed"
 	case s == quarantine.Frozen:
-		return "; its existing rules in AWS do not change, its other hosts and paths answer 503 until this is fixed"
+		return "; the object's existing rules do not change, and its other hosts and paths get 503 until this is fixed"
 	case s.LeftOut() && c.e.Type == stack.Network:
-		return "; the ports that it is to serve refuse connections until this is fixed"
+		return "; the object's ports refuse connections until this is fixed"
 	case s.LeftOut():
-		return "; requests for its hosts and paths are answered with 503 until this is fixed"
+		return "; requests for the object's hosts and paths get 503 until this is fixed"
 	}
 	return ""
 }

@@ -69,7 +69,7 @@ func TestAnInvalidRouteOfAGatewayIsSetAsideAlone(t *testing.T) {
 	bad := attachedRoute("b", 1, broken("spec.rules[0]"))
 	bad.Routes[0].Conditions[1].Values = []string{"/other"}
 	second := Compile(gatewayOf(stack.Application, attachedRoute("a", 2), bad), account(), config(), first.Memory)
-	same(t, "last good", table(mustBuild(t, second)), table(first.Stack))
+	same(t, "last valid", table(mustBuild(t, second)), table(first.Stack))
 	fresh := attachedRoute("c", 0, broken("spec.rules[0]"))
 	third := Compile(gatewayOf(stack.Application, attachedRoute("a", 2), attachedRoute("b", 1), fresh), account(),
 		config(), first.Memory)
@@ -98,7 +98,7 @@ func TestAGatewayThatNeverWasValidHasNoLoadBalancer(t *testing.T) {
 	e := gatewayOf(stack.Application, attachedRoute("a", 1))
 	e.Members[0].Diagnostics = diag.List{diag.New(e.Members[0].Object, "spec.x", diag.InvalidSubnets, "wrong",
 		"correct it")}
-	same(t, "last good", table(mustBuild(t, Compile(e, account(), config(), first.Memory))), table(first.Stack))
+	same(t, "last valid", table(mustBuild(t, Compile(e, account(), config(), first.Memory))), table(first.Stack))
 }
 
 // TestAnInvalidRouteOfANetworkLoadBalancerDoesNotSpeakOfPaths has a route that is new, and one that was there before a
@@ -115,9 +115,10 @@ func TestAnInvalidRouteOfANetworkLoadBalancerDoesNotSpeakOfPaths(t *testing.T) {
 		facts facts.Facts
 		want  string
 	}{
-		"new": {a, "; the ports that it is to serve refuse connections until this is fixed"},
+		"new": {a, "; the object's ports refuse connections until this is fixed"},
 		"of a load balancer that exists": {
-			standing, "; its existing listeners in AWS do not change, its other ports refuse connections until this is fixed"},
+			standing, "; the object's existing listeners do not change, and its other ports refuse connections until " +
+				"this is fixed"},
 	} {
 		e := gatewayOf(stack.Network, bad)
 		var texts []string
@@ -152,7 +153,7 @@ func TestANetworkListenerOfAGatewayIsBuiltWithARouteOnly(t *testing.T) {
 		diag.Route)}
 	if s = mustBuild(t, Compile(gatewayOf(stack.Network, bad, waiting), account(), config(), first.Memory)); len(
 		s.Listeners) != 1 {
-		t.Errorf("with the last good version: %+v", s.Listeners)
+		t.Errorf("with the last valid version: %+v", s.Listeners)
 	}
 }
 

@@ -130,7 +130,7 @@ func TestTheFindingNamesValueOwnerReasonAndRemedy(t *testing.T) {
 		got += d.Message() + "\n"
 	}
 	want :=
-		`scheme: "internet-facing" of Ingress zz/evil is not allowed, because Ingress shop/web has "internal", and the stricter value comes first; requests for its hosts and paths are answered with 503 until this is fixed (metadata.annotations[alb.ingress.kubernetes.io/scheme]); set the same value on both objects, or set it on only one [SettingNotPermitted]
+		`scheme: "internet-facing" of Ingress zz/evil is not allowed, because Ingress shop/web has "internal", and the stricter value comes first; requests for the object's hosts and paths get 503 until this is fixed (metadata.annotations[alb.ingress.kubernetes.io/scheme]); set the same value on both objects, or set it on only one [SettingNotPermitted]
 inbound CIDRs of port 80: 10.0.0.0/8 of Ingress zz/tight has no effect, because the group was built without one, and its default is changed only by Ingresses of namespace shop, whose Ingress shop/b is its oldest member (metadata.annotations[alb.ingress.kubernetes.io/inbound-cidrs]); have it set on an Ingress of namespace shop, or remove it here [ConflictingSettings]
 `
 	if got != want {
@@ -221,7 +221,7 @@ func TestWhatIsInEffectStaysUntilItsOwnerChangesItOrGoes(t *testing.T) {
 			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))),
 			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16"))),
 			opens("10.2.0.0/16", b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16")))},
-		"a broken owner owns by its last good version": {
+		"a broken owner owns by its last valid version": {
 			has(internal, a(in), b()),
 			has(internal, a(out, broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]")), b(), z(out))},
 		"a port of its own is a member's own": {
@@ -359,7 +359,7 @@ func TestOnlyNamespacesNamedByClassDecideSharedSettings(t *testing.T) {
 		"at first": nil, "after the defaults of a member that has routes only": before} {
 		r := Compile(loadBalancer(shop, own, infra, plain), account(), config(), memory)
 		s, web := mustBuild(t, r), "503"
-		if memory != nil { // its last good version
+		if memory != nil { // its last valid version
 			web = "shop/web-web:80"
 		}
 		if s.LoadBalancers[0].Scheme != stack.InternetFacing || s.LoadBalancers[0].Tags["Team"] != "" {

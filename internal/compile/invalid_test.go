@@ -46,8 +46,8 @@ func TestAValueThatCannotBeUnderstoodReplacesNothing(t *testing.T) {
 				if before.Desired == nil || !reflect.DeepEqual(before.Desired, now.Desired) {
 					t.Errorf("it was\n%s\nand is\n%s", tell([]outcome{before}), tell([]outcome{now}))
 				}
-				if text := tell([]outcome{now}); !strings.Contains(text, "the last good version of "+kind+" shop/") {
-					t.Errorf("no finding tells that the last good version serves:\n%s", text)
+				if text := tell([]outcome{now}); !strings.Contains(text, "the last valid version of "+kind+" shop/") {
+					t.Errorf("no finding tells that the last valid version serves:\n%s", text)
 				}
 				restarted := scenario{Account: "lab", Exists: exists}.run(t, wrong)[0]
 				if restarted.Desired != nil || !strings.Contains(tell([]outcome{restarted}),
@@ -82,7 +82,7 @@ func TestATargetTypeThatCannotBeUnderstoodReplacesNoTargetGroup(t *testing.T) {
 	s := scenario{Account: "lab", before: sound}
 	before, now := s.run(t, sound), s.run(t, wrong)
 	if text := tell(now); !reflect.DeepEqual(before[0].Desired, now[0].Desired) ||
-		!strings.Contains(text, "the last good version of Service shop/edge") {
+		!strings.Contains(text, "the last valid version of Service shop/edge") {
 		t.Errorf("it was\n%s\nand is\n%s", tell(before), text)
 	}
 	edited := ownBalancer(notes{"nlb-target-type": "IP", "ip-address-type": "ipv4", "name": "edge"})

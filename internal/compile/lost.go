@@ -33,7 +33,7 @@ func (b *build) keepLost() {
 }
 
 // keepReplaced keeps what a member serves on other ports, if an edit moves it to a port for which it has no valid
-// certificate: the last good version of the member serves. Listeners of Gateways are decided on by the front end.
+// certificate: the last valid version of the member serves. Listeners of Gateways are decided on by the front end.
 func (b *build) keepReplaced(p *port, made bool) {
 	if b.e.FixedPorts {
 		return

@@ -18,7 +18,7 @@ import (
 
 // Memory is the state that one compilation of a load balancer passes to the next. Nil = nothing was compiled before.
 type Memory struct {
-	// Good are the last good versions of members. A version with errors among its diagnostics never was good: it records
+	// Good are the last valid versions of members. A version with errors among its diagnostics never was good: it records
 	// how the member was left out, so that the next compilation does the same. Members that are no longer part of the load
 	// balancer are dropped.
 	Good map[diag.Object]intent.Member
@@ -70,7 +70,7 @@ func (m *Memory) MayBeShielded() bool {
 	return false
 }
 
-// withCredentials is the memory whose last good versions have these credentials.
+// withCredentials is the memory whose last valid versions have these credentials.
 func (m *Memory) withCredentials(of map[intent.LoginOf]intent.Credentials) *Memory {
 	if len(of) == 0 {
 		return m

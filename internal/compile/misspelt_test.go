@@ -100,7 +100,7 @@ func TestASettingWhoseKeyIsMisspeltStaysAsItWas(t *testing.T) {
 				}
 				if !slices.ContainsFunc(before.Diagnostics, func(d diag.Diagnostic) bool {
 					return d.Class == diag.Invalid &&
-						strings.Contains(d.Text, "is missing; the last good version of Ingress shop/web keeps serving")
+						strings.Contains(d.Text, "is missing; the last valid version of Ingress shop/web keeps serving")
 				}) {
 					t.Errorf("no finding tells it: %v", before.Diagnostics)
 				}

@@ -141,7 +141,7 @@ func (b *build) issuedNames(id string) []string {
 	return nil
 }
 
-// lastAccepted is the last good version of member i, if its certificates were used.
+// lastAccepted is the last valid version of member i, if its certificates were used.
 func (b *build) lastAccepted(i int) (last intent.Member, ok bool) {
 	last, ok = b.past.Good[b.members[i].Object]
 	return last, ok && !slices.ContainsFunc(last.Diagnostics, func(d diag.Diagnostic) bool {

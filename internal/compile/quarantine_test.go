@@ -20,11 +20,11 @@ func TestABrokenMemberKeepsItsLastGoodRules(t *testing.T) {
 	r := Compile(loadBalancer(a, bad), account(), config(), remember(a, b))
 	same(t, "rules", table(mustBuild(t, r)), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"b InvalidAnnotation"})
-	if !strings.Contains(r.Diagnostics[0].Text, "the last good version of Ingress n/b keeps serving") {
+	if !strings.Contains(r.Diagnostics[0].Text, "the last valid version of Ingress n/b keeps serving") {
 		t.Errorf("the diagnostic does not tell what serves: %s", r.Diagnostics[0].Text)
 	}
 	if got := r.Memory.Good[bad.Object]; len(got.Routes) != 1 {
-		t.Errorf("the last good version was not kept for next time: %+v", got)
+		t.Errorf("the last valid version was not kept for next time: %+v", got)
 	}
 }
 
@@ -88,7 +88,7 @@ func TestAfterARestartWhateverMayBeABrokenMembersStays(t *testing.T) {
 		want []string // of port 443, where it listens
 	}{
 		"after a restart":             {nil, []string{"n/b-"}},
-		"with its last good version":  {remember(ingress("n", "a"), ingress("n", "b", https(certificate1))), nil},
+		"with its last valid version": {remember(ingress("n", "a"), ingress("n", "b", https(certificate1))), nil},
 		"a newcomer is no such thing": {remember(ingress("n", "a", https(certificate1))), nil},
 	} {
 		r := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), c.good)
@@ -273,7 +273,7 @@ func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
 			}
 			a, before := ingress("n", "a"), ingress("n", "b")
 			s := mustBuild(t, Compile(loadBalancer(a, bad), account(), cfg, remember(a, before)))
-			same(t, "with last good version", table(s), []string{"80 a.example.com /* → n/a-a:80",
+			same(t, "with last valid version", table(s), []string{"80 a.example.com /* → n/a-a:80",
 				"80 b.example.com /* → n/b-b:80"})
 			s = mustBuild(t, Compile(loadBalancer(a, bad), account(), cfg, remember(a)))
 			if got := table(s); got[0] != "80 a.example.com /* → n/a-a:80" || len(got) > 1 &&

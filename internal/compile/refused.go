@@ -42,7 +42,7 @@ func (c *compiler) refusedBackend(m *intent.Member, r *intent.Route) (d diag.Dia
 
 // setRefusedAside sets aside the routes and default actions that AWS is certain to refuse, and routes to target groups
 // that cannot be built because objects of another namespace are wrong. Such a route becomes an unserved one, perhaps on
-// some of its ports only: its last good version serves, or its requests get an error, and never the answer of a wider
+// some of its ports only: its last valid version serves, or its requests get an error, and never the answer of a wider
 // rule.
 func (c *compiler) setRefusedAside() {
 	lb := &c.e
@@ -196,7 +196,7 @@ func unfitRemedy(r *intent.Route) string {
 	return "serve it at HTTPS ports only, or with protocol version HTTP1"
 }
 
-// setDefaultsAside leaves out the default actions of a member that AWS refuses: those of its last good version serve,
+// setDefaultsAside leaves out the default actions of a member that AWS refuses: those of its last valid version serve,
 // or requests that no rule matches get an error.
 func (c *compiler) setDefaultsAside(m *intent.Member) {
 	m.Listeners = slices.Clone(m.Listeners)

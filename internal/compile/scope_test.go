@@ -39,8 +39,8 @@ func TestTheNameOfABackendDoesNotDecideWhatAMistakeCosts(t *testing.T) {
 				if !reflect.DeepEqual(before[0].Desired, now[0].Desired) {
 					t.Errorf("it was\n%s\nand with a typo it is\n%s", tell(before), tell(now))
 				}
-				if text := tell(now); !strings.Contains(text, "the last good version of Ingress shop/member keeps serving") {
-					t.Errorf("the finding does not tell that the last good version serves:\n%s", text)
+				if text := tell(now); !strings.Contains(text, "the last valid version of Ingress shop/member keeps serving") {
+					t.Errorf("the finding does not tell that the last valid version serves:\n%s", text)
 				}
 				restarted := scenario{Account: "lab", Exists: map[string]*facts.LoadBalancer{
 					"ingress.k8s.aws:team": {ARN: "arn:lb", Type: "application", Scheme: "internal"}}}.run(

@@ -133,7 +133,7 @@ func waysToConsent(cluster, namespace, name string) string {
 func (b *build) otherScheme(lb *facts.NamedLoadBalancer, scheme string) diag.Diagnostic {
 	return diag.New(diag.Object{}, "", diag.LoadBalancerUnfit,
 		fmt.Sprintf("load balancer %s is %s, and the object declares scheme %s", lb.Name, lb.Scheme, scheme),
-		"name another one, or declare no scheme")
+		"name another load balancer, or declare no scheme")
 }
 
 // noteNotOurs notes the settings that have no effect, as they are about the load balancer itself.

@@ -223,7 +223,7 @@ func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (nam
 		b.note(i, diag.New(b.members[i].Object, cmp.Or(tg.NameSource.Place(), source.Path()), diag.IgnoredSetting,
 			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: target group %s has that name, and AWS "+
 				"allows a name only once", tg.Name, tg.ID, b.tgs[at].ID),
-			"declare another name for this route or its Service, or none to have a generated name").In(diag.Route))
+			"declare another name for this route or its Service, or remove the name to get a generated one").In(diag.Route))
 	}
 	return generated, false
 }

@@ -69,7 +69,7 @@ func (l *Loader) load(ctx context.Context) {
 	begun := time.Now()
 	if err := l.Inventory.Load(ctx); err != nil {
 		if ctx.Err() == nil && !denied(err) { // what a pass may not read is reported with its objects
-			l.Log.Error(err, "reading the account at start failed; each pass tries again")
+			l.Log.Error(err, "cannot read the account at start; each reconcile tries again")
 		}
 		return
 	}

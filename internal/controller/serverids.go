@@ -76,7 +76,8 @@ func (s *serverIDs) generator(ctx context.Context) *serverid.Generator {
 		worker, err := s.worker(ctx)
 		if err != nil {
 			worker = uint32(s.random(serverid.Workers)) //nolint:gosec // below 131072
-			s.log.Error(err, "the worker number of QUIC server ids is a random one", "worker", worker)
+			s.log.Error(err, "cannot reserve a worker number for QUIC server ids; the controller uses a random one",
+				"worker", worker)
 		}
 		s.made = serverid.NewGenerator(worker, s.random)
 	}

@@ -62,14 +62,14 @@ func TestStrayListenerEntryKeepsSettings(t *testing.T) {
 			},
 			edit:   func(s served) { spec(s).ListenerConfigurations[0].ProtocolPort = "HTTPS:433" },
 			remove: func(s served) { spec(s).ListenerConfigurations[0].MutualAuthentication = nil },
-			says: "no listener has protocolPort HTTPS:433, and listenerConfigurations[HTTPS:443] is missing; the last good " +
+			says: "no listener has protocolPort HTTPS:433, and listenerConfigurations[HTTPS:443] is missing; the last valid " +
 				"version of Gateway infra/gw keeps serving",
 		},
 		"perPort": {
 			serve:  func(s served) { clientsOf(s, 443) },
 			edit:   func(s served) { clientsOf(s, 433) },
 			remove: func(s served) { sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.TLS = nil },
-			says: "no HTTPS listener has port 433, and spec.tls.frontend.perPort[443] is missing; the last good version of " +
+			says: "no HTTPS listener has port 433, and spec.tls.frontend.perPort[443] is missing; the last valid version of " +
 				"Gateway infra/gw keeps serving",
 		},
 	} {

@@ -254,7 +254,7 @@ func TestSpoiltSecretOfIngressKeepsCertificate(t *testing.T) {
 }
 
 // TestWithdrawnGrantOfInvalidRuleAnswers500 removes a ReferenceGrant while the rule that needs it is invalid, so that its
-// last good version serves: its requests get no other rule. The version serves again once the grant is back.
+// last valid version serves: its requests get no other rule. The version serves again once the grant is back.
 func TestWithdrawnGrantOfInvalidRuleAnswers500(t *testing.T) {
 	t.Parallel()
 	const grant = "ReferenceGrant/data/grant"

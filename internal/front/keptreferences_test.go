@@ -71,7 +71,7 @@ func TestStrayParentRefIsTold(t *testing.T) {
 	route(stray).Spec.ParentRefs[0].Name = "wg"
 	now := stray.compile(t, old.Memory)
 	const want = "HTTPRoute shop/web: Gateway infra/wg does not exist; the route stays attached to Gateway infra/gw as " +
-		"before; the last good version of HTTPRoute shop/web keeps serving; correct the parentRef; to detach the route, " +
+		"before; the last valid version of HTTPRoute shop/web keeps serving; correct the parentRef; to detach the route, " +
 		"delete the parentRef"
 	if said := now.said(diag.InvalidRule); said != want {
 		t.Errorf("%q, want %q", said, want)

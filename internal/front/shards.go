@@ -100,7 +100,7 @@ func (s Shards) Place(ctx context.Context, key stack.Key, w Input, before shard.
 	return after, nil
 }
 
-// routes are those of all members, and those of the last good versions of members with errors, which may be in effect.
+// routes are those of all members, and those of the last valid versions of members with errors, which may be in effect.
 func (s Shards) routes(key stack.Key, lb intent.LoadBalancer, last int) []intent.Route {
 	out := shard.RoutesOf(lb)
 	for _, m := range lb.Members {
@@ -169,8 +169,8 @@ func (w Input) Several() (found diag.List) {
 	for _, m := range w.Group {
 		if on := shown(m.Routes); len(on) > 1 {
 			found = append(found, diag.New(m.Object, "spec.rules", diag.SeveralLoadBalancers,
-				fmt.Sprintf("its hosts are on %d load balancers of the group, and each name in its status answers for "+
-					"some of them: %s", len(on), shard.Describe(shown, m.Routes)),
+				fmt.Sprintf("its hosts are on %d load balancers of the group, and each DNS name in its status serves "+
+					"some of the hosts: %s", len(on), shard.Describe(shown, m.Routes)),
 				"if external-dns or another program creates DNS records for the Ingress, divide it into Ingresses with "+
 					"one host each"))
 		}

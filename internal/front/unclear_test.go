@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas makes a typo in the type, with and without a last good version
+// TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas makes a typo in the type, with and without a last valid version
 // at hand.
 func TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
@@ -35,7 +35,7 @@ func TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas(t *testing.T) {
 	}
 	after, _, err := Compiler{&oracle{known: known}, cfg}.Compile(t.Context(), key, typed("externl"), good.Memory)
 	if err != nil || !reflect.DeepEqual(after.Stack, good.Stack) || !after.Diagnostics.HasErrors() {
-		t.Errorf("with a last good version: %+v, %v, %v", after.Stack, after.Diagnostics, err)
+		t.Errorf("with a last valid version: %+v, %v, %v", after.Stack, after.Diagnostics, err)
 	}
 	fresh, _, err := Compiler{&oracle{known: known}, cfg}.Compile(t.Context(), key, typed("externl"), nil)
 	if err != nil || fresh.Stack != nil || !fresh.Diagnostics.HasErrors() {

@@ -40,7 +40,7 @@ type Member struct {
 // Unreadable reports whether the member is part of the load balancer, and its values of shared settings are not known.
 func (m *Member) Unreadable() bool { return m.State == Frozen && m.Shared }
 
-// Demote sets the present version of a member aside. Its last good version replaces it, if there is one that has not
+// Demote sets the present version of a member aside. Its last valid version replaces it, if there is one that has not
 // been tried: first as class parameters bind it, then without some of the settings that a build may refuse. scheme is
 // the default one.
 func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]intent.Member, newcomer bool,
@@ -59,7 +59,7 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 		if last.Reduced && !m.Former { // existing rules for the present routes stay
 			last.Routes = m.Routes
 		}
-		// The settings are those of the last good version; order in the group and age are the present ones.
+		// The settings are those of the last valid version; order in the group and age are the present ones.
 		last.Order, last.Created, last.Authority, last.Diagnostics = m.Order, m.Created, m.Authority, nil
 		last.Withheld, last.ClassOfGroup = m.Withheld, m.ClassOfGroup
 		m.try(boundByClass(withoutWithdrawn(last, m.Member), m.Member, scheme))

@@ -14,10 +14,10 @@ import (
 
 // A misspelt key leaves its setting at the default, which may open, replace or delete a load balancer, or fail the
 // health checks of its targets. If the setting was in effect before, or restricts who is served by an object that does
-// not serve yet, the key counts as an invalid value: the last good version of the member
-// serves. If the last good version has the same misspelling, the value that was in effect stays, and other edits of the
-// object take effect. Without a remembered version, as after a restart without checkpoint, the value in AWS is the one
-// that was in effect. The same applies to what is misspelt in a value, such as a member of JSON.
+// not serve yet, the key counts as an invalid value: the last valid version of the member serves. If the last valid
+// version has the same misspelling, the value that was in effect stays, and other edits of the object take effect.
+// Without a remembered version, as after a restart without checkpoint, the value in AWS is the one that was in effect.
+// The same applies to what is misspelt in a value, such as a member of JSON.
 
 // Defaults are the values of settings that are not declared.
 type Defaults struct {
@@ -110,7 +110,7 @@ func tell(m *intent.Member, w intent.Misspelling, d diag.Diagnostic) {
 	m.Diagnostics = append(kept, d)
 }
 
-// RestoreOrder sorts members whose order is unknown by the order of their last good versions: elsewhere, their rules
+// RestoreOrder sorts members whose order is unknown by the order of their last valid versions: elsewhere, their rules
 // would hide those of other members, or be hidden.
 func RestoreOrder(lb *intent.LoadBalancer, good map[diag.Object]intent.Member) {
 	if !slices.ContainsFunc(lb.Members, func(m intent.Member) bool { return m.Unordered }) {
@@ -131,7 +131,7 @@ func RestoreOrder(lb *intent.LoadBalancer, good map[diag.Object]intent.Member) {
 	lb.Members = members
 }
 
-// inEdit reports whether a misspelling of a member is new since the last good version, and its text.
+// inEdit reports whether a misspelling of a member is new since the last valid version, and its text.
 func inEdit(w intent.Misspelling, m, last *intent.Member, text string) (string, bool) {
 	if slices.ContainsFunc(last.Misspelt, func(o intent.Misspelling) bool {
 		return o.Setting == w.Setting && o.Source.Object().String() == w.Source.Object().String()

@@ -10,11 +10,11 @@ import (
 )
 
 // An administrator's restriction does not wait for the correction of an invalid member: what class parameters set now
-// replaces the values of its last good version. The scheme, the name and the kind of addresses stay, because other ones
-// replace the load balancer.
+// replaces the values of its last valid version. The scheme, the name and the kind of addresses stay, because other
+// ones replace the load balancer.
 
 // boundByClass are versions of a member to try in turn, whose listeners are not shared with other versions: its last
-// good version with what the parameters of its class set now, then without some of the settings that a build may
+// valid version with what the parameters of its class set now, then without some of the settings that a build may
 // refuse. Ranges of another class count if they admit nobody else: the edit that is not valid may name another class.
 // scheme is the default one.
 func boundByClass(last, now intent.Member, scheme string) []intent.Member {

@@ -71,7 +71,7 @@ func TestClassBindsTheLastGoodVersion(t *testing.T) {
 	ours := intent.At(diag.Object{Kind: "IngressClassParams", Name: "ours"}, "spec")
 	theirs := intent.At(diag.Object{Kind: "IngressClassParams", Name: "theirs"}, "spec")
 	for name, c := range map[string]struct {
-		class    string // of the last good version
+		class    string // of the last valid version
 		source   intent.Source
 		was, now values // now is of class ours
 		refused  string // the builds refuse versions with one of these texts
@@ -109,7 +109,7 @@ func TestClassBindsTheLastGoodVersion(t *testing.T) {
 			"groups": "sg-1"}, "redirect s-1", "groups [sg-1]"},
 		"all refused": {"ours", ours, values{"subnets": "s-0"}, values{"redirect": "443", "subnets": "s-1",
 			"groups": "sg-1"}, "redirect s-1 sg-1", "subnets [s-0]"},
-		"the last good version refused": {"ours", ours, values{"subnets": "s-0"}, values{"redirect": "443",
+		"the last valid version refused": {"ours", ours, values{"subnets": "s-0"}, values{"redirect": "443",
 			"subnets": "s-1"}, "redirect s-0 s-1", "frozen"},
 
 		"an earlier checkpoint": {"", ours, values{"ranges": "10.0.0.0/8"}, values{"ranges": "192.168.0.0/16",

@@ -13,9 +13,9 @@ import (
 )
 
 // A route may have a rule that the load balancer cannot serve as declared, in addition to others that it can. The rule
-// is quarantined alone: its last good version takes its place, and the other rules of the route are current. The merged
-// version of the route is remembered, so that the rule stays until the object is corrected or no longer declares it.
-// Without memory, as after a restart without checkpoint, what AWS has for the conditions of the rule stays.
+// is quarantined alone: its last valid version takes its place, and the other rules of the route are current. The
+// merged version of the route is remembered, so that the rule stays until the object is corrected or no longer declares
+// it. Without memory, as after a restart without checkpoint, what AWS has for the conditions of the rule stays.
 
 // Restored is what Restore found, by index of the member.
 type Restored struct {
@@ -24,7 +24,7 @@ type Restored struct {
 	Kept []diag.Object
 }
 
-// Restore puts the last good versions of unserved routes and listeners into the members. It reports whether the load
+// Restore puts the last valid versions of unserved routes and listeners into the members. It reports whether the load
 // balancer that exists has to be looked up first.
 func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored, unknown bool) {
 	out.Findings = map[int]diag.List{}
@@ -83,15 +83,15 @@ func withheld(actions []intent.Action) bool {
 // restoring is the state of Restore for one member.
 type restoring struct {
 	member *intent.Member
-	last   *intent.Member // the last good version; nil = there is none
+	last   *intent.Member // the last valid version; nil = there is none
 	stays  bool           // nothing of the member is remembered, and a load balancer exists
-	used   []bool         // routes of the last good version that are in the new one again
+	used   []bool         // routes of the last valid version that are in the new one again
 	kept   bool
 	found  diag.List
 	told   map[diag.Diagnostic]bool // those of found
 
 	declared       map[string]bool                // routes of the new version, by requestsKey
-	requests       []string                       // requestsKey of the routes of the last good version
+	requests       []string                       // requestsKey of the routes of the last valid version
 	byKey, byPlace map[string][]int               // these routes, by ConditionsKey and by path of the source
 	groups         map[string]*intent.TargetGroup // of the new version, by id
 }
@@ -133,7 +133,7 @@ func (r *restoring) lookUp() {
 	}
 }
 
-// routes merges the routes of the last good version into those of the member.
+// routes merges the routes of the last valid version into those of the member.
 func (r *restoring) routes() {
 	m := r.member
 	with := make([][]intent.Route, len(m.Unserved))
@@ -161,7 +161,7 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 		for i := range out {
 			r.standUnfit(&out[i], u)
 		}
-		r.report(u, "; the last good version of the rule keeps serving")
+		r.report(u, "; the last valid version of the rule keeps serving")
 		return out
 	}
 	one := u.Route
@@ -190,7 +190,7 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 	return []intent.Route{one}
 }
 
-// redirected reports whether the last good version redirected all requests of some ports to HTTPS, and the present one
+// redirected reports whether the last valid version redirected all requests of some ports to HTTPS, and the present one
 // could. What has no rule there had none before.
 func (r *restoring) redirected(ports ...int32) bool {
 	if r.last == nil || !r.last.Settings.SSLRedirectPort.Set || len(ports) == 0 {
@@ -216,7 +216,7 @@ func RedirectTo(port int32) *stack.Redirect {
 	return &stack.Redirect{Port: strconv.Itoa(int(port)), Protocol: "HTTPS", StatusCode: "HTTP_301"}
 }
 
-// logins has the last good version of a route or default action serve if the login of the present one has no
+// logins has the last valid version of a route or default action serve if the login of the present one has no
 // credentials, and the last one had a login: without any it never serves.
 func (r *restoring) logins() {
 	m := r.member
@@ -251,7 +251,7 @@ func (r *restoring) logins() {
 	}
 }
 
-// standUnfit has the rule of a route of the last good version stay as AWS has it, if AWS refuses the target groups of
+// standUnfit has the rule of a route of the last valid version stay as AWS has it, if AWS refuses the target groups of
 // the current version there: of one identity, a stack has one target group, and the other one stays in addition.
 func (r *restoring) standUnfit(g *intent.Route, u *intent.Unserved) {
 	if fits(r.member, g, g.Ports) {
@@ -273,7 +273,7 @@ func fits(m *intent.Member, g *intent.Route, ports []int32) bool {
 	return len(unfit) == 0
 }
 
-// lastOf are the routes of the last good version that had the requests of an unserved one.
+// lastOf are the routes of the last valid version that had the requests of an unserved one.
 func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 	if r.last == nil {
 		return nil
@@ -345,7 +345,7 @@ func (r *restoring) left(u *intent.Unserved) (out []intent.Route) {
 	return out
 }
 
-// current is a route of the last good version with the target groups of the current one, where that has them.
+// current is a route of the last valid version with the target groups of the current one, where that has them.
 func (r *restoring) current(g *intent.Route) intent.Route {
 	out := routeWithoutWithdrawn(g, r.member)
 	out.Actions = r.actions(out.Actions)
@@ -366,7 +366,7 @@ func (r *restoring) actions(in []intent.Action) []intent.Action {
 	return out
 }
 
-// listeners gives unserved listeners the default actions of the last good version.
+// listeners gives unserved listeners the default actions of the last valid version.
 func (r *restoring) listeners() {
 	m := r.member
 	m.Listeners = slices.Clone(m.Listeners)
@@ -396,7 +396,7 @@ func (r *restoring) listeners() {
 		case len(last.Default) > 0:
 			r.kept = true
 			l.Default, l.DefaultSource, l.Unserved = r.actions(last.Default), last.DefaultSource, ""
-			r.report(&u, "; the last good version of the port keeps serving")
+			r.report(&u, "; the last valid version of the port keeps serving")
 		case r.redirected(l.Port):
 			r.kept = true
 			l.Default, l.Unserved = r.redirect(), ""

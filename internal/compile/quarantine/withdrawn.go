@@ -27,7 +27,7 @@ func permitted(actions []intent.Action, now *intent.Member) []intent.Action {
 	return out
 }
 
-// routeWithoutWithdrawn is a route of a last good version without the backends that the member may no longer forward
+// routeWithoutWithdrawn is a route of a last valid version without the backends that the member may no longer forward
 // to. Requests that had no others get the error of a route that never might forward to them. Former has the backends,
 // which serve again if the permission returns.
 func routeWithoutWithdrawn(g *intent.Route, now *intent.Member) intent.Route {
@@ -49,7 +49,7 @@ func routeWithoutWithdrawn(g *intent.Route, now *intent.Member) intent.Route {
 	return out
 }
 
-// withoutWithdrawn is the last good version of a member without the backends that it may forward to no longer.
+// withoutWithdrawn is the last valid version of a member without the backends that it may forward to no longer.
 func withoutWithdrawn(last intent.Member, now intent.Member) intent.Member {
 	last.Routes, last.Listeners = slices.Clone(last.Routes), slices.Clone(last.Listeners)
 	for i := range last.Routes {

@@ -80,7 +80,7 @@ type Config struct {
 	DriftPolicy            string
 	ReplacementPolicy      string
 	PublishAddress         PublishAddress
-	Checkpoints            bool // store last good versions and observations for the next leader
+	Checkpoints            bool // store last valid versions and observations for the next leader
 	// Passes at once. Where a flag is not given, they are those of defaultWorkers instead of the flag's default, 3, which
 	// is that of the existing controller.
 	IngressWorkers, ServiceWorkers, BindingWorkers int

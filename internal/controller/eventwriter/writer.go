@@ -116,7 +116,7 @@ func (w *Writer) add(e waiting) {
 		}
 		if !w.full[most] {
 			w.full[most] = true
-			w.log.Info("too many events of a namespace wait: the last ones are not written", "namespace", most)
+			w.log.Info("too many events of a namespace wait: the controller discards the newest ones", "namespace", most)
 		}
 		w.count(w.events.DropLast(most), -1)
 	}

@@ -75,7 +75,7 @@ func (w *CertificateWatcher) Look(ctx context.Context) {
 	w.next = w.Now().Add(certificatePauses.Pause(w.failures))
 	if ctx.Err() == nil {
 		// the stacks that need one report it
-		w.Log.V(1).Info("looking for certificates failed; it is tried again", "cause", err.Error())
+		w.Log.V(1).Info("cannot search for certificates; the controller tries again", "cause", err.Error())
 	}
 }
 

@@ -75,7 +75,7 @@ func unprotected(p *plan.Plan, step plan.Step) string {
 	}
 	for _, other := range p.Steps {
 		if _, opens := other.Op.(awsop.CreateListener); opens && slices.Contains(other.Needs, step.ID) {
-			return "; the load balancer is not opened, because it would serve unprotected"
+			return "; until this is fixed, the controller creates no listener, because it would serve unprotected"
 		}
 	}
 	return "; the load balancer serves as before, without this protection"

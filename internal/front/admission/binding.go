@@ -298,8 +298,9 @@ func (c BindingConfig) shared(v *objects.View, b *v1beta1.TargetGroupBinding) Re
 	if group == "" {
 		group, field = b.Spec.TargetGroupName, "spec.targetGroupName"
 	}
-	text := fmt.Sprintf("target group %s is already bound by %s", group, strings.Join(others, ", "))
-	remedy := "set spec.multiClusterTargetGroup: true on all of them, or choose another target group"
+	text := fmt.Sprintf("target group %s is already bound by TargetGroupBinding %s", group, strings.Join(others, ", "))
+	remedy := "set spec.multiClusterTargetGroup: true on each TargetGroupBinding of the target group, or choose " +
+		"another target group"
 	denied := fmt.Sprintf("%s; set spec.multiClusterTargetGroup on all TargetGroupBindings of %s, or choose another "+
 		"target group", text, group)
 	if multi {

@@ -108,7 +108,7 @@ func TestContradictoryOrMovedBindingIsRefused(t *testing.T) {
 		{name: "no VPC's id", new: "{targetGroupARN: arn:tg, vpcID: vpc-1, " + ref + "}", check: checkVPC,
 			says: `vpcID "vpc-1" is not the ID of a VPC`},
 		{name: "another's target group", others: other("arn:tg", "false"), new: "{targetGroupARN: arn:tg, " + ref + "}",
-			check: checkExistingGroups, says: "target group arn:tg is already bound by " +
+			check: checkExistingGroups, says: "target group arn:tg is already bound by TargetGroupBinding " +
 				"elsewhere/other; set spec.multiClusterTargetGroup"},
 		{name: "another's target group, shared by one side", others: other("arn:tg", "false"),
 			new: "{targetGroupARN: arn:tg, multiClusterTargetGroup: true, " + ref + "}", check: checkExistingGroups,
@@ -116,7 +116,7 @@ func TestContradictoryOrMovedBindingIsRefused(t *testing.T) {
 		{name: "another's target group, shared by both", others: other("arn:tg", "true"),
 			new: "{targetGroupARN: arn:tg, multiClusterTargetGroup: true, " + ref + "}"},
 		{name: "another's target group, by name", others: other(arn, "false"), new: "{targetGroupName: tg, " + ref + "}",
-			check: checkExistingGroups, says: "target group tg is already bound by " +
+			check: checkExistingGroups, says: "target group tg is already bound by TargetGroupBinding " +
 				"elsewhere/other"},
 		{name: "a target group that another names", others: strings.Replace(strings.Replace(other("", "false"),
 			"targetGroupARN", "targetGroupName: tg, targetGroupARN", 1), "elsewhere", "ns", 1),

@@ -230,7 +230,7 @@ func (t *translation) certificate(listener int, ref gatewayv1.SecretObjectRefere
 	case err != nil:
 		c.Broken = true
 		var problem *attachment.Problem
-		secretdata.Unusable(full, err, "create it with type kubernetes.io/tls, or correct the reference",
+		secretdata.Unusable(full, err, "create the Secret with type kubernetes.io/tls, or correct the reference",
 			func(code diag.Code, text, remedy string) {
 				problem = fail(gatewayv1.ListenerReasonInvalidCertificateRef, code, text, remedy)
 			})

@@ -43,7 +43,7 @@ type clientValidation struct {
 	trusted []string
 }
 
-const treatedAsBefore = "; until it is corrected, certificates of clients are treated as before"
+const treatedAsBefore = "; until this is fixed, the verification of client certificates does not change"
 
 // stayTrusted says which authorities are trusted although no reference names their ConfigMaps any longer.
 func stayTrusted(names []string) string {

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 )
 
-// fallBack is the condition of a route of which the last good version of a rule serves, by what was decided without
+// fallBack is the condition of a route of which the last valid version of a rule serves, by what was decided without
 // that version.
 func fallBack(refused, partly *attachment.Problem) *attachment.Problem {
 	message := ""

@@ -230,7 +230,7 @@ func TestParametersAreCheckedByGroupKindNamespaceAndExistence(t *testing.T) {
 		{"default target groups of a Service", lbc + "base}", "",
 			"LoadBalancerConfiguration infra/base {spec: {defaultTargetGroupConfiguration: {name: " +
 				"tg}}}\nTargetGroupConfiguration infra/tg {spec: {targetReference: {name: web}}}",
-			"and that sets targetReference: remove it"},
+			"which sets targetReference: remove the field"},
 	} {
 		class, own := "", ""
 		if c.class != "" {

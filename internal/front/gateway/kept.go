@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-// A parentRef that is edited so that it leads nowhere is a mistake, and detaches nothing: the last good version of the
+// A parentRef that is edited so that it leads nowhere is a mistake, and detaches nothing: the last valid version of the
 // route keeps serving. A parentRef that is removed, or that leads to another Gateway or listener, detaches the route.
 // The status of the route records its former parentRefs, so that a restart changes nothing.
 

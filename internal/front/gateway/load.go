@@ -335,7 +335,8 @@ func DefaultTargetGroups(v *objects.View, c *configv1.LoadBalancerConfiguration)
 		}
 		return nil, invalidParameters("%s, which does not exist in namespace %s", from, c.Namespace)
 	case t.Spec.TargetReference != nil:
-		return nil, invalidParameters("%s, and that sets targetReference: remove it, a default applies to all Services", from)
+		return nil, invalidParameters("%s, which sets targetReference: remove the field, because a default applies to all "+
+			"Services", from)
 	}
 	return t, nil
 }

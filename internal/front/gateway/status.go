@@ -27,7 +27,7 @@ type Outcome struct {
 	Unmade []diag.Object
 	// Rejected are the routes that are invalid and have no good version that could take their place.
 	Rejected []diag.Object
-	// Kept are the routes of which the last good version of some rule serves.
+	// Kept are the routes of which the last valid version of some rule serves.
 	Kept []diag.Object
 	// Found are the findings of compile and of AWS about the Gateway and its routes.
 	Found diag.List

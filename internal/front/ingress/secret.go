@@ -33,8 +33,8 @@ func (t *translation) credentials(read annotation.Reader, name string, a *stack.
 		}
 		t.findings.Add(diag.New(Object(t.ingress), source.Path(), c, text+withheld, remedy))
 	}
-	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with keys clientID and clientSecret, " +
-		"or correct secretName"}, report)
+	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create the Secret with keys clientID and " +
+		"clientSecret, or correct secretName"}, report)
 	if !ok {
 		return
 	}

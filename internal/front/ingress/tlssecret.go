@@ -79,8 +79,8 @@ func (t *translation) keyPair(name string, source intent.Source) (pair *stack.Ke
 		t.findings.Add(diag.New(Object(t.ingress), source.Path(), c, text+"; any certificate imported earlier stays in use",
 			remedy).In(diag.Certificate))
 	}
-	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with type kubernetes.io/tls, or " +
-		"correct secretName"}, report)
+	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create the Secret with type " +
+		"kubernetes.io/tls, or correct secretName"}, report)
 	if !ok {
 		return nil, nil
 	}

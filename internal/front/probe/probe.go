@@ -52,7 +52,7 @@ func (g Group) HealthCheck(v *objects.View, otherwise stack.HealthCheck) (h stac
 	}
 	h, problem = g.of(pod, otherwise)
 	if problem != "" {
-		return otherwise, fmt.Sprintf("pod %s of Service %s/%s: %s; the health check is the usual one", pod.Name,
+		return otherwise, fmt.Sprintf("pod %s of Service %s/%s: %s; the health check ignores the probe", pod.Name,
 			g.Service.Namespace, g.Service.Name, problem)
 	}
 	return h, ""

@@ -8,8 +8,8 @@ func flags() (out []Row) {
 		out = append(out, Row{Sort: Flag, Name: f.name, Effect: f.effect, After: f.after, Before: "Remove --" + f.name +
 			" in the same edit that changes the image: the existing controller does not start with an unknown flag."})
 	}
-	return append(out, Row{Sort: Gate, Name: "AutoGatewayAPI", Effect: Changed, After: "Gateways of class controller " +
-		"gateway.k8s.aws/auto are not managed.",
+	return append(out, Row{Sort: Gate, Name: "AutoGatewayAPI", Effect: Changed, After: "The existing controller does " +
+		"not manage Gateways whose GatewayClass has controllerName gateway.k8s.aws/auto.",
 		Before: "Remove the gate from --feature-gates in the same edit that changes the image: the existing controller " +
 			"does not start with an unknown gate."})
 }

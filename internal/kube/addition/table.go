@@ -193,8 +193,9 @@ func gateways() []Row {
 		{Sort: Field, On: "GatewayClass", Name: "spec.controllerName", Only: []string{AutoController}, Effect: Stuck,
 			After: "Not known: the existing controller manages no Gateway of the class. If you delete the class or its " +
 				"Gateways later, they stay Terminating for ever, because nobody removes their finalizers.",
-			Before: "Give each Gateway of the class one of controller gateway.k8s.aws/alb or gateway.k8s.aws/nlb, whichever " +
-				"its load balancer is. The load balancer stays. Then delete the class."},
+			Before: "In spec.gatewayClassName of each Gateway of the class, name a class with controllerName " +
+				"gateway.k8s.aws/alb or gateway.k8s.aws/nlb, whichever matches its load balancer. The load balancer stays. " +
+				"Then delete the class."},
 		{Sort: Field, On: "Gateway", Name: "spec.tls.frontend", Effect: Changed,
 			After: "Not read: the listener is no longer asked to verify clients, and the trust store in AWS has no owner.",
 			Before: "Declare mutualAuthentication in the LoadBalancerConfiguration, with a trust store of your own, then " +

@@ -207,8 +207,8 @@ func (r Reader) decode(k Key, as reflect.Type, take func(*Entry, string) error) 
 	}
 	e, _ := Lookup(k)
 	if !r.findings.take(raw) {
-		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, "the value is too long to be read "+
-			"for each of so many paths or ports", "shorten the value, or divide the object").In(e.Affects))
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, "the value is too long for so "+
+			"many paths or ports", "shorten the value, or divide the object").In(e.Affects))
 		return source, false
 	}
 	if err := take(&e, raw); err != nil {

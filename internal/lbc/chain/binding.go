@@ -346,7 +346,7 @@ func (e *BindingExplanation) rules(t *explain.Page) {
 	t.Line("%s", t.Bold("Rules of security groups"))
 	switch {
 	case !e.Networking:
-		t.Line("  spec.networking is left out: the controller opens nothing for this binding")
+		t.Line("  the binding has no spec.networking, so the controller opens nothing for it")
 	case len(e.Rules) == 0:
 		t.Line("  none is needed, because no endpoint is a target")
 	}

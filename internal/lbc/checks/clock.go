@@ -23,7 +23,7 @@ var clockChecks = []Check{{
 	Find:   nodeClocks,
 }}
 
-const synchronise = "synchronise the clock of the machine (chrony with 169.254.169.123 on EC2)"
+const synchronise = "find which of the two clocks is wrong, and synchronise it (chrony with 169.254.169.123 on EC2)"
 
 // notableSkew is how far apart clocks are that are worth a warning. Delays of a request are shorter.
 const notableSkew = time.Minute

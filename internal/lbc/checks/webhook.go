@@ -23,8 +23,8 @@ var webhookChecks = []Check{{
 	Name: "webhook-certificate-expiring", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Webhooks},
 	About: "A serving certificate of the webhooks, or its authority, is in the last quarter of its lifetime: its " +
 		"renewal fails. It is an error if the certificate has expired.",
-	Remedy: "find out why it is not renewed: with --webhook-cert-secret in the controller's log, with cert-manager in " +
-		"its Certificate; for a certificate of the chart, run helm upgrade",
+	Remedy: "if you set --webhook-cert-secret, read the controller's log; if you use cert-manager, describe its " +
+		"Certificate; if the chart issued the certificate, run helm upgrade",
 	Find: expiringWebhookCertificates,
 }, {
 	Name: "webhook-certificate-untrusted", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},

@@ -181,7 +181,7 @@ func (c *comparison) renamed(id string) []Change {
 // nameOf is the DNS name of a load balancer, as far as it has one.
 func nameOf(lb *awsop.LoadBalancer) string {
 	if isPlanned(lb.ARN) {
-		return fmt.Sprintf("a new name, of %s", lb.Name)
+		return fmt.Sprintf("the new DNS name of %s", lb.Name)
 	}
 	return cmp.Or(lb.DNSName, lb.Name)
 }

@@ -138,9 +138,11 @@ func (b *balancer) backends(u *unit, route string, a intent.Action) (out []gatew
 				ref.Name = gatewayv1.ObjectName(nameInARN(x.TargetGroupARN))
 			}
 			b.Find(Warning, u.member.Object, x.Source.Path(),
-				fmt.Sprintf("target group %s is not the controller's, and AWS attaches a target group to one load balancer only",
+				fmt.Sprintf("the controller does not own target group %q, and AWS attaches a target group to one load balancer "+
+					"only",
 					ref.Name),
-				"make another target group for the Gateway, or cut the traffic over before the Gateway is deployed")
+				"create another target group for the Gateway; or, before you deploy the Gateway, move the traffic of this "+
+					"target group away and remove it from the Ingress")
 		}
 		out = append(out, ref)
 	}

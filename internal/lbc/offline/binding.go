@@ -327,8 +327,8 @@ func (p *bindingPlanner) complete(ctx context.Context, b *plannedBinding) {
 			return
 		}
 		b.refuse(Unknown, note(diag.New(bindingobject.BindingObject(o), "spec.iamRoleArnToAssume", diag.RoleNotAssumed,
-			"its targets are not planned: its target group is reached by role "+o.Spec.IamRoleArnToAssume+
-				", which lbc does not assume", "read the conditions of the binding, or ask AWS with the role")))
+			"its targets are not planned: lbc does not assume role "+o.Spec.IamRoleArnToAssume+
+				", which the target group needs", "read the conditions of the binding, or ask AWS with the role")))
 		return
 	}
 	if d := bindings.Contradiction(p.Config.Roles(), o); d != nil {

@@ -163,8 +163,7 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 	for _, c := range append(registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, !ipv6),
 		registrar.PodlessCandidates(b.Port, slicesOf, !ipv6)...) {
 		b.Endpoints = append(b.Endpoints, bindings.ExplainedEndpoint{Endpoint: c.Endpoint,
-			Why: fmt.Sprintf("its address is not of "+
-				"family %s, which the target group takes", *o.Spec.IPAddressType)})
+			Why: fmt.Sprintf("the target group takes only %s addresses", *o.Spec.IPAddressType)})
 	}
 }
 

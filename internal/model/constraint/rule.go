@@ -345,7 +345,7 @@ func jwt(j *stack.ValidateJWT) string {
 	for _, c := range j.Claims {
 		switch {
 		case slices.Contains([]string{"exp", "iss", "nbf", "iat"}, c.Name):
-			return fmt.Sprintf("claim %s of a token is one that AWS checks always", c.Name)
+			return fmt.Sprintf("claim %s of a token cannot be declared: AWS always checks it", c.Name)
 		case !slices.Contains([]string{"single-string", "string-array", "space-separated-values"}, c.Format):
 			return fmt.Sprintf("claim %s of a token has format %q, and AWS allows single-string, string-array and "+
 				"space-separated-values", c.Name, c.Format)

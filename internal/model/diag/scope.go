@@ -11,7 +11,7 @@ const (
 	Certificate  Scope = "certificate"   // certificates of listeners; those in use stay in use
 	Login        Scope = "login"         // the routes that need a Secret for the login of users
 	Frontend     Scope = "frontend"      // the network load balancer in front of an ALB
-	Rule         Scope = "rule"          // one rule of a route; the last good version of the rule serves, if there is one
+	Rule         Scope = "rule"          // one rule of a route; the last valid version of the rule serves, if there is one
 	Route        Scope = "route"         // rules and target groups of one member
 	Listener     Scope = "listener"      // a listener, which members may share
 	LoadBalancer Scope = "load balancer" // the load balancer, which members share

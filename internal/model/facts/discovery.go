@@ -108,20 +108,20 @@ func choose(candidates []Subnet, decisions []decision, q SubnetQuery) SubnetChoi
 
 // subnetRemedy is the remedy of a failed discovery: the subnets that it needs.
 func subnetRemedy(q SubnetQuery) string {
-	zones, kind, tags := "at least two availability zones", "a subnet", roleInternalELB+"=1"
+	zones, kind, tags := "each of at least two availability zones", "a subnet", "tag "+roleInternalELB+"=1"
 	if q.Type != stack.Application || q.SingleSubnet {
 		zones = "at least one availability zone"
 	}
 	if q.Scheme == stack.InternetFacing {
-		kind, tags = "a public subnet", roleELB+"=1"
+		kind, tags = "a public subnet", "tag "+roleELB+"=1"
 	}
 	if q.Tags != nil {
-		kind, tags = "a subnet", "as asked for"
+		kind, tags = "a subnet", "the declared tags"
 	}
 	if q.CheckClusterTag {
 		tags += fmt.Sprintf(" (and %s/%s, if it is tagged for other clusters)", clusterTag, q.Cluster)
 	}
-	return fmt.Sprintf("provide in %s %s tagged %s, with at least %d free addresses, or name subnets explicitly", zones,
+	return fmt.Sprintf("in %s, provide %s with %s and at least %d free addresses, or name subnets explicitly", zones,
 		kind, tags, minimumFreeAddresses)
 }
 

@@ -20,7 +20,8 @@ func named(f Facts, q SubnetQuery) SubnetChoice {
 		prefix: "subnet-", one: "a subnet", all: "subnets", need: NeedForeignSubnet,
 		badID: "InvalidSubnetID.Malformed", noID: "InvalidSubnetID.NotFound",
 		absent: Problem{Code: diag.InvalidSubnets, Class: diag.NotFound,
-			Remedy: "name existing subnets of the cluster's VPC by id or Name tag, or none to have them discovered"},
+			Remedy: "name existing subnets of the cluster's VPC by id or Name tag, or remove the names to have the controller " +
+				"discover subnets"},
 	}
 	var found []Subnet
 	var foreign []string

@@ -159,7 +159,7 @@ func render(decisions []decision) string {
 		}
 		texts = append(texts, fmt.Sprintf("%s (%s) %s: %s", d.subnet.ID, d.subnet.Zone, outcome, d.why))
 	}
-	return diag.First(texts, most, ", ")
+	return diag.First(texts, most, "; ")
 }
 
 func hexadecimal(s string) bool {

@@ -143,25 +143,25 @@ func TestEverySubnetIsListedWithWhatBecameOfIt(t *testing.T) {
 	}{
 		"by role": {[]string{"a1 a elb=1", "a2 a elb=1", "b1 b elb=1,others=x", "b2 b elb=1 7", "b3 b elb=1", "c1 c -",
 			"l1 l elb=1,local"}, nil,
-			"subnet-a1 (a) chosen: eligible, subnet-a2 (a) dropped: zone already served by subnet-a1, subnet-b1 (b) dropped: " +
-				"tagged for other clusters, " +
-				"subnet-b2 (b) dropped: 7 free addresses, fewer than 8, subnet-b3 (b) chosen: eligible, subnet-c1 (c) dropped: " +
-				"no tag kubernetes.io/role/elb, " +
+			"subnet-a1 (a) chosen: eligible; subnet-a2 (a) dropped: zone already served by subnet-a1; subnet-b1 (b) dropped: " +
+				"tagged for other clusters; " +
+				"subnet-b2 (b) dropped: 7 free addresses, fewer than 8; subnet-b3 (b) chosen: eligible; subnet-c1 (c) dropped: " +
+				"no tag kubernetes.io/role/elb; " +
 				"subnet-l1 (l) dropped: of locale local-zone, unlike the others"},
 		"dualstack": {[]string{"a1 a elb=1", "a2 a elb=1,v6", "b1 b elb=1,v6"}, func(q *SubnetQuery) {
 			q.IPAddressType = stack.Dualstack
 		},
-			"subnet-a1 (a) dropped: no associated IPv6 CIDR block, required for dualstack, subnet-a2 (a) chosen: eligible, " +
+			"subnet-a1 (a) dropped: no associated IPv6 CIDR block, required for dualstack; subnet-a2 (a) chosen: eligible; " +
 				"subnet-b1 (b) chosen: eligible"},
 		"by the route tables": {[]string{"a1 a public", "a2 a -", "b1 b public"}, nil,
-			"subnet-a1 (a) chosen: eligible, subnet-a2 (a) dropped: no tag kubernetes.io/role/elb, no route to an internet " +
-				"gateway, subnet-b1 (b) chosen: eligible"},
+			"subnet-a1 (a) chosen: eligible; subnet-a2 (a) dropped: no tag kubernetes.io/role/elb, no route to an internet " +
+				"gateway; subnet-b1 (b) chosen: eligible"},
 		"by the route tables, internal": {[]string{"a1 a public", "a2 a -", "b1 b -"}, internal,
-			"subnet-a1 (a) dropped: no tag kubernetes.io/role/internal-elb, public, subnet-a2 (a) chosen: eligible, subnet-b1 " +
+			"subnet-a1 (a) dropped: no tag kubernetes.io/role/internal-elb, public; subnet-a2 (a) chosen: eligible; subnet-b1 " +
 				"(b) chosen: eligible"},
 		"an outpost in a zone": {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "b1 b elb=1", "b2 b elb=1"}, nil,
-			"subnet-a1 (a) dropped: of locale outpost, unlike the others, subnet-a2 (a) chosen: eligible, subnet-b1 (b) " +
-				"chosen: eligible, " +
+			"subnet-a1 (a) dropped: of locale outpost, unlike the others; subnet-a2 (a) chosen: eligible; subnet-b1 (b) " +
+				"chosen: eligible; " +
 				"subnet-b2 (b) dropped: zone already served by subnet-b1"},
 	}
 	for name, c := range cases {
@@ -182,24 +182,24 @@ func TestWhereSubnetsAreLackingThoseToProvideAreReported(t *testing.T) {
 		query func(*SubnetQuery)
 		want  string
 	}{
-		"public": {func(*SubnetQuery) {}, "provide in at least two availability zones a public subnet tagged " +
-			"kubernetes.io/role/elb=1 " +
-			"(and kubernetes.io/cluster/demo, if it is tagged for other clusters), with at least 8 free addresses, or name " +
+		"public": {func(*SubnetQuery) {}, "in each of at least two availability zones, provide a public subnet " +
+			"with tag kubernetes.io/role/elb=1 " +
+			"(and kubernetes.io/cluster/demo, if it is tagged for other clusters) and at least 8 free addresses, or name " +
 			"subnets explicitly"},
 		"internal": {func(q *SubnetQuery) { q.Scheme, q.CheckClusterTag = stack.Internal, false },
-			"provide in at least two availability zones a subnet tagged kubernetes.io/role/internal-elb=1, with at least 8 " +
-				"free addresses, or name subnets explicitly"},
+			"in each of at least two availability zones, provide a subnet with tag kubernetes.io/role/internal-elb=1 and at " +
+				"least 8 free addresses, or name subnets explicitly"},
 		"network": {func(q *SubnetQuery) { q.Type, q.CheckClusterTag = stack.Network, false },
-			"provide in at least one availability zone a public subnet tagged kubernetes.io/role/elb=1, with at least 8 free " +
-				"addresses, or name subnets explicitly"},
+			"in at least one availability zone, provide a public subnet with tag kubernetes.io/role/elb=1 and at least 8 " +
+				"free addresses, or name subnets explicitly"},
 		"single": {func(q *SubnetQuery) { q.SingleSubnet, q.CheckClusterTag = true, false },
-			"provide in at least one availability zone a public subnet tagged kubernetes.io/role/elb=1, with at least 8 free " +
-				"addresses, or name subnets explicitly"},
+			"in at least one availability zone, provide a public subnet with tag kubernetes.io/role/elb=1 and at least 8 " +
+				"free addresses, or name subnets explicitly"},
 		"by tags": {func(q *SubnetQuery) {
 			q.Tags, q.CheckClusterTag = map[string][]string{"tier": {"x"}, "side": {"y"}}, false
 		},
-			"provide in at least two availability zones a subnet tagged as asked for, with at least 8 free addresses, or name " +
-				"subnets explicitly"},
+			"in each of at least two availability zones, provide a subnet with the declared tags and at least 8 free " +
+				"addresses, or name subnets explicitly"},
 	}
 	for name, c := range cases {
 		q := query()

@@ -344,7 +344,7 @@ type Route struct {
 	// Failing marks a route that was never served as declared: its Actions answer an error. It never counts as a last
 	// valid version.
 	Failing bool `json:",omitempty"`
-	// Former are the actions of a last good version of which Actions lacks the backends whose permission was withdrawn.
+	// Former are the actions of a last valid version of which Actions lacks the backends whose permission was withdrawn.
 	// They serve again if it returns. Nil = Actions lacks none.
 	Former []Action `json:",omitempty"`
 	// Withdrawn marks a route that names a Service of a namespace that does not permit it: no earlier version of its rule

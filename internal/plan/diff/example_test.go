@@ -56,8 +56,8 @@ func ExampleStack() {
 	}
 	// Output:
 	// ingress.k8s.aws:shop/web:
-	//   ~ Listener 80  SetRulePriorities  path /* → fixed response 200 "shop" 2 → 1
-	//                                     path /cart/* → fixed response 200 "cart" 1 → 2
+	//   ~ Listener 80  SetRulePriorities  path /* → fixed response 200 "shop": priority 2 → 1
+	//                                     path /cart/* → fixed response 200 "cart": priority 1 → 2
 	// 0 to create, 1 to change, 0 to replace, 0 to delete
 	// SetRulePriorities 80: {Listener:{Kind:Listener ID:80 Literal:} Priorities:[{Rule:{Kind:Rule ID: Literal:arn:rule/2} Priority:1} {Rule:{Kind:Rule ID: Literal:arn:rule/1} Priority:2}]}
 }

@@ -91,7 +91,7 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 		why.value("type", string(old.Type), string(w.Type))
 		why.value("scheme", old.Scheme, w.Scheme)
 		if d.relieved[w.ID] == old {
-			why = append(why, old.Name+" stays until the objects show the name of the new one")
+			why = append(why, old.Name+" stays until the objects' status shows the DNS name of the new load balancer")
 		}
 		if g := d.stays(old); g != nil { // the new one could not use the target groups of the old one
 			guard = g

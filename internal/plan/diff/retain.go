@@ -27,7 +27,7 @@ func (d *differ) retain() {
 			d.step(plan.Update, stack.Literal(stack.KindLoadBalancer, lb.ARN), plan.Vital,
 				awsop.AddTags{Resource: stack.Literal(stack.KindLoadBalancer, lb.ARN), Tags: map[string]string{
 					naming.RetainedTag: "true"}},
-				"it stays with its target groups, because of the deletion policy of its objects")
+				"the deletion policy of its objects keeps it and its target groups")
 		}
 	}
 }
@@ -36,7 +36,7 @@ func (d *differ) retain() {
 // one after the other: while one of them is the stack's, a new plan continues here. Without one, the rest of the
 // stack would be deleted.
 func (d *differ) disown() {
-	const why = "it stays and is no longer managed, because of the deletion policy of its objects"
+	const why = "the deletion policy of its objects keeps it; the controller no longer manages it"
 	var before []plan.StepID
 	for i := range d.obs.Bindings {
 		if b := &d.obs.Bindings[i]; !b.Deleting && d.ownsBinding(b) {

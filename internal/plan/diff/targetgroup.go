@@ -237,7 +237,8 @@ func (d *differ) deleteTargetGroups() {
 			keys := slices.Sorted(maps.Keys(naming.Tracking(d.plan.Key.Owner, "", "", "")))
 			s := d.step(plan.Update, r, plan.Normal, awsop.RemoveTags{Resource: stack.Literal(stack.KindTargetGroup, tg.ARN),
 				Keys: keys},
-				fmt.Sprintf("is no longer wanted, and has %d targets of other clusters: it is kept, and no longer managed", n))
+				fmt.Sprintf("is no longer declared, and has %d targets of other clusters: the controller keeps it, and no "+
+					"longer manages it", n))
 			s.Need(d.releases[tg.ARN]...)
 			d.deletedTargets[tg.ARN] = s.ID
 			continue

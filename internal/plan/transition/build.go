@@ -99,7 +99,7 @@ func (b *builder) modifyListener(now bool) {
 			why := "default action " + b.Targets.Labels.Actions(b.Default) + " → " + b.Targets.Labels.Actions(s.first)
 			w.staged = b.add(Change{Action: plan.Update, Resource: b.Listener, Op: op, Why: []string{why}, Sets: s.first})
 		case s.refused && b.Aside != nil:
-			why := fmt.Sprintf("%s %d, behind which targets are checked until listener %s turns to them", b.Aside.Protocol,
+			why := fmt.Sprintf("%s %d, so that AWS checks the targets before listener %s forwards to them", b.Aside.Protocol,
 				b.Aside.Port, b.Listener.ID)
 			aside = b.add(Change{Action: plan.Create, Resource: b.aside(), Op: awsop.CreateListener{Listener: *b.Aside,
 				Prepares: b.Modify.Changes}, Why: []string{why}, Sets: c.Sets})

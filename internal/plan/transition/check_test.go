@@ -374,7 +374,7 @@ func TestRulesThatFillTheEndBehindOneThatStaysPassItToMakeRoom(t *testing.T) {
 create and modify
    2 CreateRule 80:2, needs 1: at 3, then 2: path /new → fixed response 202
 move
-   3 SetRulePriorities 80, needs 2 1: path /b → fixed response 201 50000 → 1; path /a → fixed response 200 49999 → 3
+   3 SetRulePriorities 80, needs 2 1: path /b → fixed response 201: priority 50000 → 1; path /a → fixed response 200: priority 49999 → 3
 `
 	if diff := gocmp.Diff(want, tr.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -32,7 +32,7 @@ func ExampleCompute() {
 	fmt.Print(t)
 	// Output:
 	// make room
-	//    1 SetRulePriorities 80: path /* → fixed response 201 1 → 2; 1 to be deleted
+	//    1 SetRulePriorities 80: path /* → fixed response 201: priority 1 → 2; 1 to be deleted
 	// create and modify
 	//    2 CreateRule 80:1, needs 1: at 1: path /cart/* → fixed response 200
 	// delete

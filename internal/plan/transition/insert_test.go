@@ -154,7 +154,7 @@ func TestHeldRulesMoveAlong(t *testing.T) {
 	l.foreign["arn:80:2"], l.held["arn:80:2"] = true, true
 	l.pass = 1
 	const want = `make room
-   1 SetRulePriorities 80: path /a → fixed response 200 1 → 2; path /* → fixed response 201 3 → 4; 1 that stay
+   1 SetRulePriorities 80: path /a → fixed response 200: priority 1 → 2; path /* → fixed response 201: priority 3 → 4; 1 that stay
 create and modify
    2 CreateRule 80:1, needs 1: at 1: path /new → fixed response 202
 `

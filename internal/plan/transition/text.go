@@ -47,7 +47,7 @@ func (d *decision) movesText(l stack.Labels) (why []string) {
 		if i++; p.Have == nil || p.give == p.Have.Priority {
 			continue
 		}
-		text := fmt.Sprintf("%s %d → %d", l.Rule(*p.Want), p.Have.Priority, p.give)
+		text := fmt.Sprintf("%s: priority %d → %d", l.Rule(*p.Want), p.Have.Priority, p.give)
 		like := 0
 		for ; i+like < len(d.pairs) && alike(p, &d.pairs[i+like]); like++ {
 		}

@@ -204,15 +204,16 @@ func (x Endpoints) identified(ctx context.Context, all registrar.Endpoints) (wan
 		}
 	}
 	if len(missing) > 0 {
-		note(fmt.Sprintf("endpoints have no QUIC server id and are not registered: their pods have no annotation %s, or "+
-			"were created before it, before label %s=enabled of their namespace, or while no webhook answered",
+		note(fmt.Sprintf("the controller does not register endpoints without a QUIC server id. Their pods lack annotation "+
+			"%s, or are older than the annotation or than label %s=enabled of their namespace, or no webhook answered at "+
+			"their creation",
 			serverid.Annotation, serverid.NamespaceLabel),
 			fmt.Sprintf("set the annotation in the pod template to the names of the containers that serve QUIC, label the "+
-				"namespace, and recreate the pods: kubectl rollout restart; the server has to put the id in %s into its "+
-				"connection ids", x.QUICVariable))
+				"namespace, and run kubectl rollout restart; the server must use the id in %s in its connection ids",
+				x.QUICVariable))
 	}
 	if len(repeated) > 0 {
-		note("endpoints have the QUIC server id of another pod and are not registered: AWS allows an id once",
+		note("the controller does not register endpoints with the QUIC server id of another pod: AWS allows an id once",
 			fmt.Sprintf("remove the environment variable %s from the pod template, so that each pod gets an id of its own",
 				x.QUICVariable))
 	}

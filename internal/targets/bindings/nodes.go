@@ -52,7 +52,7 @@ func (n Nodes) None(o *v1beta1.TargetGroupBinding, about func() []diag.Object) (
 	return empty(o, about(), "spec.nodeSelector", n.none, relabel)
 }
 
-const relabel = "label the nodes that are to be targets, or correct the labels that this object asks for"
+const relabel = "label the nodes that should be targets, or correct the node labels that this object selects"
 
 // Emptied returns the finding that an edit has given a binding a selector that chooses no node; nil if it chooses some,
 // or there is none.

@@ -88,7 +88,7 @@ func Unread(o *v1beta1.TargetGroupBinding, err error) *diag.Diagnostic {
 	}
 	d := Problem(o, path, err)
 	if d.Path == path {
-		d.Text = fmt.Sprintf("target group %s: %s", cmp.Or(s.TargetGroupARN, s.TargetGroupName), d.Text)
+		d.Text = fmt.Sprintf("target group %q: %s", cmp.Or(s.TargetGroupARN, s.TargetGroupName), d.Text)
 	}
 	return &d
 }

@@ -180,7 +180,7 @@ func knownCause(e differenceEntry, annotations map[string]string) string {
 	case changed && nameFields[[2]string{e.ResourceType, e.Field}] && generated.MatchString(x) && generated.MatchString(y):
 		return "names are generated"
 	case changed && e.ResourceType == typeTargetGroup && check && !set:
-		return "the defaults of Gateways are others, and the Ingress does not set it"
+		return "Gateways have another default, and the Ingress does not set the field"
 	case changed && e.ResourceType == typeListenerRule && e.Field == "spec.actions" && canonical(anonymous(e.Ingress)) ==
 		canonical(anonymous(e.Gateway)):
 		return "the target groups are new ones"

@@ -37,7 +37,7 @@ var BindingChecks = []Check{{
 	Name: "target-group-bound-twice", Severity: Error, Needs: []Source{Objects},
 	About: "Several TargetGroupBindings register their targets in one target group, and not all of them declare that " +
 		"they share it. Each removes the targets of the others.",
-	Remedy: "delete all but one, or set spec.multiClusterTargetGroup: true on all of them",
+	Remedy: "delete all but one, or set spec.multiClusterTargetGroup: true on each of them",
 	Find:   boundTwice,
 }, {
 	Name: "load-balancers-shareable", Severity: Note, Needs: []Source{Objects},

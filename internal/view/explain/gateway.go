@@ -198,7 +198,7 @@ func (g *Gateway) text(t *Page, focused bool) {
 	if g.Controller == "" {
 		controller = ", which does not exist"
 	}
-	t.Line("  class %s%s; rules are built as %s", g.Class, controller, g.Construction)
+	t.Line("  class %s%s; rule construction: %s", g.Class, controller, g.Construction)
 	if g.Problem != "" {
 		t.Line("  ✗ %s", g.Problem)
 	}

@@ -133,7 +133,7 @@ func TestCommandLinePlansAndExplainsAGateway(t *testing.T) {
 		t.Errorf("status %d\n%s", status, out)
 	}
 	out, status = lbc(t, c, "explain", "gateway", ns+"/web")
-	if status != 0 || !strings.Contains(out, "rules are built as plain-hosts") || !strings.Contains(out, "HTTPRoute "+ns+
+	if status != 0 || !strings.Contains(out, "rule construction: plain-hosts") || !strings.Contains(out, "HTTPRoute "+ns+
 		"/front (shop.example.com)") || strings.Contains(out, "does not exist yet") {
 		t.Errorf("status %d\n%s", status, out)
 	}

@@ -32,7 +32,7 @@ func TestABadMemberOfAGroupStopsNoOther(t *testing.T) {
 	good := scene.Send(t, c, url(lb, "/good"), "", scene.OK)
 	turning := scene.Send(t, c, url(lb, "/turning"), "", scene.OK)
 
-	// A member that was good keeps its last good rules, whatever it declares now.
+	// A member that was good keeps its last valid rules, whatever it declares now.
 	scene.Change(t, c, member(ns, "turning", "2", scene.Annotations{"healthcheck-interval-seconds": "soon"},
 		scene.Path{Path: "/turned"}))
 	c.WaitEvent(t, "Ingress", ns, "turning", "FailedBuildModel")

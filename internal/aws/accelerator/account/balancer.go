@@ -170,7 +170,7 @@ func (a *Account) look(ctx context.Context, n asked, owners map[string]owner) (d
 	}
 	if s := found.State; n.Host != "" && s != nil && s.Code == elbv2types.LoadBalancerStateEnumProvisioning {
 		return declare.Balancer{},
-			fmt.Errorf("AWS is still making the load balancer %s, and takes it as an endpoint once it is active",
+			fmt.Errorf("AWS is still provisioning load balancer %s, which can be an endpoint once it is active",
 				aws.ToString(found.LoadBalancerName))
 	}
 	if n.ARN == "" { // whose it is matters here, too: whoever may write the status of an object chooses the name

@@ -63,8 +63,8 @@ func TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods(t *testing.T) {
 	if got := strings.Count(events, "[PodsUnidentified]"); got != 4 {
 		t.Errorf("%d events", got)
 	}
-	for _, text := range []string{"endpoints have no QUIC server id and are not registered",
-		"endpoints have the QUIC server id of another pod and are not registered"} {
+	for _, text := range []string{"the controller does not register endpoints without a QUIC server id",
+		"the controller does not register endpoints with the QUIC server id of another pod"} {
 		if strings.Count(events, text) != 2 { // on the binding and on its Service
 			t.Errorf("%q is not reported once on each:\n%s", text, events)
 		}

@@ -282,7 +282,7 @@ func (p *planned) compareCompiled(edit string, r *offline.Result) {
 	if !known || passed.Stack == nil || r.Compiled.Stack == nil {
 		return
 	}
-	// Checkpoints, and so plans, have no credentials of a last good version: what AWS has of its logins stays.
+	// Checkpoints, and so plans, have no credentials of a last valid version: what AWS has of its logins stays.
 	secrets := gocmp.Comparer(func(a, b stack.Secret) bool { return true })
 	if diff := gocmp.Diff(passed.Stack, r.Compiled.Stack, secrets) + gocmp.Diff(passed.Keep, r.Compiled.Keep,
 		secrets); diff != "" {

@@ -34,7 +34,7 @@ func TestAMisspeltSchemeReplacesNoLoadBalancer(t *testing.T) {
 			rename(key, misspelt)
 			l.Settle(lab.Key("web"))
 			if text := strings.Join(l.Events, "\n"); !strings.Contains(text, misspelt+" is unknown, and "+key+
-				" is missing; the last good version of Ingress shop/web keeps serving") {
+				" is missing; the last valid version of Ingress shop/web keeps serving") {
 				t.Errorf("no event tells it:\n%s", text)
 			}
 			if keeps {

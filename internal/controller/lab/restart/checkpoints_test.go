@@ -27,8 +27,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// breakages are mistakes of one member that concern the whole load balancer: without its last good version nobody knows
-// which of the settings in effect are its own.
+// breakages are mistakes of one member that concern the whole load balancer: without its last valid version nobody
+// knows which of the settings in effect are its own.
 var breakages = map[string]map[string]string{
 	"listen-ports":                 {"listen-ports": "nonsense"},
 	"scheme":                       {"scheme": "foo"},

@@ -230,7 +230,8 @@ func (l *Listener) unsupportedValue() string {
 		}
 	}
 	if l.Filters != nil && len(l.Filters.Requests) > 0 { // one of them may admit users only
-		return "a load balancer runs no filters before it chooses a rule; remove them, and authenticate in rules"
+		return "a load balancer runs no filters before it chooses a rule; remove the listener's filters, and authenticate " +
+			"in rules"
 	}
 	return ""
 }

@@ -26,9 +26,9 @@ type routeRule struct {
 	backends []gatewayv1.HTTPBackendRef
 	http     *gatewayv1.HTTPRouteRule // nil for a GRPCRoute
 	session  bool                     // sessionPersistence is set
-	// misfit reports that the rule names several ListenerRuleConfigurations, or one whose redirect needs a filter that the
-	// rule lacks, or that an ExtensionRef names no object. The last good version of the rule serves.
-	misfit bool
+	// misfit is the remedy if the rule names several ListenerRuleConfigurations, or one whose redirect needs a filter that
+	// the rule lacks, or if an ExtensionRef names no object. The last valid version of the rule serves.
+	misfit string
 	absent bool // its ListenerRuleConfiguration does not exist
 	// withdrawn reports that a backend is of a namespace that does not permit the reference.
 	withdrawn bool
@@ -128,7 +128,7 @@ func (t *translation) application(sites []site) {
 	for _, u := range units {
 		if p := u.unserved; p != nil {
 			t.member.Unserved = append(t.member.Unserved, intent.Unserved{Route: u.route, Before: len(t.member.Routes),
-				Path: p.at, Text: p.text})
+				Path: p.at, Text: p.text, Remedy: p.remedy})
 			continue
 		}
 		t.member.Routes = append(t.member.Routes, u.route)
@@ -155,9 +155,9 @@ func (t *translation) counted(rules []routeRule, places []place) bool {
 		return true
 	}
 	text := fmt.Sprintf("the routes of namespace %s have more than %d rules at the Gateway", of, mostUnits)
-	t.mistake(of, diag.New(t.object, "spec.rules", diag.InvalidRule, text,
-		"declare fewer matches and hostnames, name the listeners in parentRefs, or use another Gateway").In(diag.Route))
-	t.drop("spec.rules", "%s", text)
+	const remedy = "declare fewer matches and hostnames, name the listeners in parentRefs, or use another Gateway"
+	t.mistake(of, diag.New(t.object, "spec.rules", diag.InvalidRule, text, remedy).In(diag.Route))
+	t.drop("spec.rules", text, remedy)
 	return false
 }
 
@@ -184,7 +184,7 @@ func (t *translation) ofRule(out []*unit, r *routeRule, places []place) []*unit 
 		for j := range r.matches {
 			m := &r.matches[j]
 			if m.conditions == nil {
-				if !t.lost { // the last good version may serve what others have now
+				if !t.lost { // the last valid version may serve what others have now
 					out = append(out, t.unmatched(r, j, p, before))
 				}
 				continue
@@ -240,7 +240,7 @@ func (t *translation) match(r *routeRule, config *ruleConfiguration) {
 			conditions, err = t.in.Construction.HTTP(m.http)
 		}
 		if err != nil {
-			t.drop(fmt.Sprintf("%s.matches[%d]", r.at, j), "%v", err)
+			t.drop(fmt.Sprintf("%s.matches[%d]", r.at, j), err.Error(), "")
 			continue
 		}
 		m.conditions = append(conditions, config.sourceIPs(j)...)
@@ -278,8 +278,8 @@ func (t *translation) unit(r *routeRule, j int, p *place, h placedHost) *unit {
 // recorded, and the unit is unserved.
 func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do *onProtocol) []*unit {
 	r, j, before, dropped := f.rule, one.position.Match, len(out), len(t.dropped)
-	refuse := func(at, format string, args ...any) []*unit {
-		t.drop(at, format, args...)
+	refuse := func(at, text, remedy string) []*unit {
+		t.drop(at, text, remedy)
 		one.unserved = t.problem(r, dropped)
 		return append(out[:before], one)
 	}
@@ -287,23 +287,25 @@ func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do 
 	if len(f.filters) > 0 {
 		var err error
 		if filtered, err = t.in.Construction.Filter(f.filters, r.matches[j].http, one.route.Conditions, f.query); err != nil {
-			return refuse(r.at, "%v", err)
+			return refuse(r.at, err.Error(), "")
 		}
 	}
 	match := fmt.Sprintf("%s.matches[%d]", r.at, j)
 	for _, x := range filtered {
 		if x.Redirect != nil && x.Redirect.Protocol == protocolHTTP && p.protocol == protocolHTTPS && !do.final {
-			return refuse(r.at, "a load balancer does not redirect from HTTPS to HTTP, as the rule would on port %d", p.port)
+			return refuse(r.at, fmt.Sprintf("a load balancer does not redirect from HTTPS to HTTP, as the rule would on "+
+				"port %d", p.port), "redirect to https, or attach the route only to HTTP listeners")
 		}
 		// those of one field can have a rule each, which would not help
 		if n := len(x.Conditions); n > stack.MaxConditionValues {
 			one.route.Conditions = nil // AWS has no such rule
-			return refuse(match, "%d conditions with its hostname: a rule of a load balancer has %d values", n,
-				stack.MaxConditionValues)
+			return refuse(match, fmt.Sprintf("%d conditions with its hostname: a rule of a load balancer has %d values", n,
+				stack.MaxConditionValues), "remove conditions from the match")
 		}
 		if n := wildcards(x.Conditions); n > stack.MaxWildcards {
 			one.route.Conditions = nil
-			return refuse(match, "%d wildcards in its conditions: a rule of a load balancer has %d", n, stack.MaxWildcards)
+			return refuse(match, fmt.Sprintf("%d wildcards in its conditions: a rule of a load balancer has %d", n,
+				stack.MaxWildcards), "remove wildcards from the match")
 		}
 		u := &unit{one.position, one.route, do.unserved}
 		u.route.Authentication, u.route.Tags, u.route.Conditions, u.route.Transforms, u.route.Actions = do.guard, f.tags,
@@ -329,18 +331,29 @@ func wildcards(conditions []stack.Condition) (n int) {
 	return n
 }
 
-// unsupported are the filters that an ALB does not have, each with what it has instead.
-var unsupported = map[gatewayv1.HTTPRouteFilterType]string{
-	gatewayv1.HTTPRouteFilterRequestHeaderModifier: "a load balancer changes no headers of requests; change them " +
-		"in the backend",
-	gatewayv1.HTTPRouteFilterResponseHeaderModifier: "a load balancer changes no headers of a rule's responses; " +
-		"listenerAttributes routing.http.response.* of the LoadBalancerConfiguration set some for a whole listener",
-	gatewayv1.HTTPRouteFilterRequestMirror: "a load balancer sends a request to one target; mirror it behind " +
-		"the load balancer",
-	gatewayv1.HTTPRouteFilterCORS: "a load balancer answers no preflight requests; listenerAttributes " +
-		"routing.http.response.access_control_* of the LoadBalancerConfiguration set headers for a whole listener",
-	gatewayv1.HTTPRouteFilterExternalAuth: "a load balancer calls no authorization service; use an action " +
-		"authenticate-oidc, authenticate-cognito or jwt-validation of a ListenerRuleConfiguration",
+// lacking is why a load balancer does not support something, and what to do instead.
+type lacking struct{ why, remedy string }
+
+// unsupported are the filters that an ALB does not have.
+var unsupported = map[gatewayv1.HTTPRouteFilterType]lacking{
+	gatewayv1.HTTPRouteFilterRequestHeaderModifier: {"a load balancer changes no headers of requests",
+		"remove the filter, and change the headers in the backend"},
+	gatewayv1.HTTPRouteFilterResponseHeaderModifier: {"a load balancer changes no headers of a rule's responses",
+		"remove the filter, and change the headers in the backend; for a whole listener, set listenerAttributes " +
+			"routing.http.response.* in the LoadBalancerConfiguration"},
+	gatewayv1.HTTPRouteFilterRequestMirror: {"a load balancer sends a request to one target",
+		"remove the filter, and mirror requests behind the load balancer"},
+	gatewayv1.HTTPRouteFilterCORS: {"a load balancer answers no preflight requests",
+		"remove the filter, and answer preflight requests in the backend; for a whole listener, set headers with " +
+			"listenerAttributes routing.http.response.access_control_* in the LoadBalancerConfiguration"},
+	gatewayv1.HTTPRouteFilterExternalAuth: {"a load balancer calls no authorization service",
+		"remove the filter, and use action authenticate-oidc, authenticate-cognito or jwt-validation of a " +
+			"ListenerRuleConfiguration"},
+}
+
+// dropFilter records that an ALB does not have a filter.
+func (t *translation) dropFilter(at string, kind gatewayv1.HTTPRouteFilterType, l lacking) {
+	t.drop(at, fmt.Sprintf("filter type %s is not supported, because %s", kind, l.why), l.remedy)
 }
 
 // supported reports whether an ALB can do what fields of the rule ask for, and records what it cannot. The existing
@@ -348,28 +361,31 @@ var unsupported = map[gatewayv1.HTTPRouteFilterType]string{
 func (t *translation) supported(r *routeRule) bool {
 	ok := true
 	for k := range r.filters {
-		if instead, bad := unsupported[r.filters[k].Type]; bad {
-			t.drop(fmt.Sprintf("%s.filters[%d]", r.at, k), "filter of type %s: %s", r.filters[k].Type, instead)
+		if l, bad := unsupported[r.filters[k].Type]; bad {
+			t.dropFilter(fmt.Sprintf("%s.filters[%d]", r.at, k), r.filters[k].Type, l)
 			ok = false
 		}
 	}
-	field := func(set bool, name, instead string) {
+	field := func(set bool, name string, l lacking) {
+		remedy := "remove " + name + ", and " + l.remedy
 		switch {
 		case !set:
 		case t.in.Construction == rule.Compatible:
-			t.ignored(r.at+"."+name, name+" has no effect: "+instead, "remove it")
+			t.ignored(r.at+"."+name, name+" has no effect, because "+l.why, remedy)
 		default:
-			t.drop(r.at+"."+name, "%s", instead)
+			t.drop(r.at+"."+name, name+" is not supported, because "+l.why, remedy)
 			ok = false
 		}
 	}
 	if r.http != nil {
-		field(r.http.Timeouts != nil, "timeouts", "a load balancer has one idle time-out, loadBalancerAttributes "+
-			"idle_timeout.timeout_seconds of the LoadBalancerConfiguration")
-		field(r.http.Retry != nil, "retry", "a load balancer repeats no requests; let clients or the backend do so")
+		field(r.http.Timeouts != nil, "timeouts", lacking{"a load balancer has one idle time-out for all rules",
+			"set loadBalancerAttributes idle_timeout.timeout_seconds in the LoadBalancerConfiguration"})
+		field(r.http.Retry != nil, "retry", lacking{"a load balancer repeats no requests",
+			"let clients or the backend repeat requests"})
 	}
-	field(r.session, "sessionPersistence", "a load balancer has targetGroupAttributes stickiness.* of a "+
-		"TargetGroupConfiguration, and targetGroupStickinessConfig of a ListenerRuleConfiguration")
+	field(r.session, "sessionPersistence", lacking{"a load balancer has stickiness of target groups and of actions",
+		"set targetGroupAttributes stickiness.* in a TargetGroupConfiguration, or targetGroupStickinessConfig in a " +
+			"ListenerRuleConfiguration"})
 	return ok
 }
 
@@ -387,21 +403,22 @@ func (t *translation) hoisted(r *routeRule) (filters []gatewayv1.HTTPRouteFilter
 		return r.filters, true
 	}
 	for k, f := range r.backends[first].Filters {
-		instead, bad := unsupported[f.Type]
 		switch f.Type {
 		case gatewayv1.HTTPRouteFilterURLRewrite, gatewayv1.HTTPRouteFilterRequestRedirect:
 		default:
+			l, bad := unsupported[f.Type]
 			if !bad {
-				instead = "only URLRewrite and RequestRedirect can be set on a backend"
+				l = lacking{"a backend can have only URLRewrite and RequestRedirect",
+					"move the filter to the rule, or remove it"}
 			}
-			t.drop(fmt.Sprintf("%s[%d]", at, k), "filter of type %s: %s", f.Type, instead)
+			t.dropFilter(fmt.Sprintf("%s[%d]", at, k), f.Type, l)
 			return nil, false
 		}
 	}
 	for i := range r.backends {
 		if !reflect.DeepEqual(r.backends[i].Filters, r.backends[first].Filters) {
-			t.drop(at, "a load balancer transforms requests before it chooses a backend: all backends of the rule must have "+
-				"the same filters")
+			t.drop(at, "a load balancer transforms requests before it chooses a backend",
+				"give all backends of the rule the same filters")
 			return nil, false
 		}
 	}

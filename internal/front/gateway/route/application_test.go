@@ -197,7 +197,8 @@ func TestWhatALoadBalancerCannotDoIsRefusedByName(t *testing.T) {
 	filter := func(text string) string { return rules(toWeb, "filters: [{"+text+"}]") }
 	for name, test := range map[string]struct{ rules, want string }{
 		"request headers": {filter("type: RequestHeaderModifier, requestHeaderModifier: {remove: [a]}"),
-			"spec.rules[0].filters[0]: filter of type RequestHeaderModifier: a load balancer changes no headers of requests"},
+			"spec.rules[0].filters[0]: filter type RequestHeaderModifier is not supported, because a load balancer changes " +
+				"no headers of requests; remove the filter, and change the headers in the backend"},
 		"response headers": {filter("type: ResponseHeaderModifier, responseHeaderModifier: {remove: [a]}"),
 			"listenerAttributes routing.http.response"},
 		"mirror": {filter("type: RequestMirror, requestMirror: {backendRef: {name: web, port: 80}}"),
@@ -216,7 +217,7 @@ func TestWhatALoadBalancerCannotDoIsRefusedByName(t *testing.T) {
 			"filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}]"),
 			"takes it for a redirect to the same place"},
 		"time-outs": {rules(toWeb, "timeouts: {request: 10s}"),
-			"spec.rules[0].timeouts: a load balancer has one idle time-out"},
+			"spec.rules[0].timeouts: timeouts is not supported, because a load balancer has one idle time-out"},
 		"retries": {rules(toWeb, "retry: {attempts: 2}"), "spec.rules[0].retry"},
 		"sessions": {rules(toWeb, "sessionPersistence: {cookie: {name: a}}"),
 			"targetGroupAttributes stickiness"},
@@ -224,10 +225,10 @@ func TestWhatALoadBalancerCannotDoIsRefusedByName(t *testing.T) {
 			"spec.rules[0].backendRefs[0]: the backend speaks HTTP2, for which a load balancer needs an HTTPS listener"},
 		"filters that disagree": {
 			rules("backendRefs: [{name: web, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: in.test}}]}, " +
-				"{name: api, port: 80}]"), "all backends of the rule must have the same filters"},
+				"{name: api, port: 80}]"), "give all backends of the rule the same filters"},
 		"a backend's headers": {
 			rules("backendRefs: [{name: web, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: " +
-				"{remove: [a]}}]}]"), "spec.rules[0].backendRefs[0].filters[0]: filter of type RequestHeaderModifier"},
+				"{remove: [a]}}]}]"), "spec.rules[0].backendRefs[0].filters[0]: filter type RequestHeaderModifier"},
 		"a query by expression": {
 			rules(toWeb, "matches: [{queryParams: [{type: RegularExpression, name: a, value: b}]}]"),
 			"spec.rules[0].matches[0]: query parameter a"},

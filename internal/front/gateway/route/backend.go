@@ -25,7 +25,7 @@ type backend struct {
 	intent.Backend
 	usable bool            // else requests are not sent there, which is recorded
 	unfit  string          // why the listener cannot have such a backend, so that the rule is left out there
-	wrong  string          // a mistake in objects of another namespace: the last good version of the rule serves
+	wrong  string          // a mistake in objects of another namespace: the last valid version of the rule serves
 	absent diag.Diagnostic // why the reference leads nowhere, without a consequence; no code = it leads somewhere
 }
 
@@ -68,7 +68,7 @@ func (t *translation) backend(w weighted, s *site) *backend {
 	return b
 }
 
-// mistake records a mistake for which a backend of a namespace cannot serve as declared. The last good version serves:
+// mistake records a mistake for which a backend of a namespace cannot serve as declared. The last valid version serves:
 // that of the whole route, or, where another namespace made the mistake, that of the rules that name the backend.
 func (t *translation) mistake(namespace string, d diag.Diagnostic) {
 	if namespace != t.route.Route.Namespace {

@@ -59,7 +59,7 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 		switch {
 		case r.filters[k].Type != gatewayv1.HTTPRouteFilterExtensionRef:
 		case ref == nil:
-			r.misfit = true
+			r.misfit = "name a ListenerRuleConfiguration in the filter, or remove the filter"
 			return wrong("filters[%d] of type ExtensionRef names no object", k)
 		case string(ref.Group) == lbcgatewayv1.GroupVersion.Group &&
 			string(ref.Kind) == string(objects.ListenerRuleConfiguration):
@@ -76,7 +76,7 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 		return nil, ""
 	}
 	if len(names) > 1 {
-		r.misfit = true
+		r.misfit = "name one ListenerRuleConfiguration with the settings of all of them"
 		return wrong("a rule can have one ListenerRuleConfiguration, and this one has %d: %s", len(names),
 			strings.Join(names, ", "))
 	}
@@ -124,7 +124,7 @@ func (t *translation) checkIndexes(r *routeRule, c *ruleConfiguration) string {
 			text := fmt.Sprintf("ListenerRuleConfiguration %s has a condition for match %d, and the rule has %d", c.Name, index,
 				len(r.matches))
 			if open < len(r.matches) && !t.in.Served {
-				return fmt.Sprintf("%s; match %d would be open to all addresses; matchIndexes count from 0", text, open)
+				return fmt.Sprintf("%s; match %d would be open to all addresses (matchIndexes count from 0)", text, open)
 			}
 			t.ignored(r.at, text, "correct matchIndexes")
 		}

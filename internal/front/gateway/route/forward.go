@@ -32,7 +32,7 @@ type forwarding struct {
 type onProtocol struct {
 	actions, guard []intent.Action // actions are empty where the rule is left out, which is recorded
 	final          bool            // a redirect does not replace the actions
-	unserved       *problem        // the last good version of the rule takes the place of the actions, if there is one
+	unserved       *problem        // the last valid version of the rule takes the place of the actions, if there is one
 	found          diag.List       // why the actions answer with an error
 	// requests are answered with an error, because the load balancer cannot do what the rule asks for
 	refused bool
@@ -57,16 +57,19 @@ func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken
 	switch {
 	case !config.redirect || redirects:
 	case len(f.filters) == 1: // a redirect is all that the rule asks for
-		r.misfit = true
+		r.misfit = addRedirectFilter
 		f.broken = fmt.Sprintf("redirect of ListenerRuleConfiguration %s/%s needs a filter of type RequestRedirect",
 			config.Namespace, config.Name)
 		t.refuse(gatewayv1.RouteReasonIncompatibleFilters, r.at+": "+f.broken)
 	default:
 		t.ignored(r.at, "redirect of ListenerRuleConfiguration "+config.Name+
-			" has no effect without a filter of type RequestRedirect", "add the filter, or remove the action")
+			" has no effect without a filter of type RequestRedirect", addRedirectFilter)
 	}
 	return f
 }
+
+// addRedirectFilter is the remedy of a redirect action without a filter.
+const addRedirectFilter = "add the filter, or remove the action"
 
 // redirects reports whether a filter of the rule redirects.
 func (f *forwarding) redirects() bool {
@@ -109,15 +112,16 @@ func (f *forwarding) on(t *translation, p *place) *onProtocol {
 func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 	r := f.rule
 	if t.route.Route.Kind == "GRPCRoute" && !secure && t.in.Construction == rule.Standard {
-		t.drop(r.at, "gRPC needs an HTTPS listener, and port %d has protocol HTTP", p.port)
+		t.drop(r.at, fmt.Sprintf("gRPC needs an HTTPS listener, and port %d has protocol HTTP", p.port),
+			"attach the route only to HTTPS listeners")
 		return &onProtocol{}
 	}
 	backends, wrong, ok := t.backends(r, secure)
 	switch {
 	case f.broken != "":
 		out := &onProtocol{actions: fixed("500"), final: true, unserved: t.notAccepted(r)}
-		if r.misfit {
-			out.unserved = &problem{r.at, f.broken}
+		if r.misfit != "" {
+			out.unserved = &problem{r.at, f.broken, r.misfit}
 		}
 		if out.unserved == nil {
 			d := t.finding(r.at, diag.InvalidConfiguration, f.broken+"; requests of the rule get 500",
@@ -133,7 +137,7 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 		text := fmt.Sprintf("a load balancer authenticates only at HTTPS listeners, and port %d has protocol HTTP: it "+
 			"answers 500", p.port)
 		const remedy = "attach the route only to HTTPS listeners, and redirect to them with a separate route"
-		t.drop(r.at, "%s; %s", text, remedy)
+		t.drop(r.at, text, remedy)
 		return &onProtocol{actions: fixed("500"), final: true, refused: true,
 			found: diag.List{t.finding(r.at, diag.InvalidRule, text, remedy)}}
 	case !ok:
@@ -193,7 +197,7 @@ func (t *translation) backends(r *routeRule, secure bool) (out []intent.Backend,
 	out, ok = t.targets(refs, place{site: &listener}, r.at)
 	for _, w := range refs {
 		if b := t.backend(w, &listener); b.wrong != "" && wrong == nil {
-			wrong = &problem{w.at, b.wrong}
+			wrong = &problem{at: w.at, text: b.wrong}
 		}
 	}
 	return out, wrong, ok
@@ -214,7 +218,7 @@ func (t *translation) targets(refs []weighted, p place, at string) (out []intent
 		b := t.backend(w, p.site)
 		switch {
 		case b.unfit != "":
-			t.drop(w.at, "%s", b.unfit)
+			t.drop(w.at, b.unfit, "")
 			ok = false
 			continue
 		case !b.usable:
@@ -249,8 +253,8 @@ func (t *translation) targets(refs []weighted, p place, at string) (out []intent
 		out, weights = kept, left
 	}
 	if len(out) > stack.MaxForwardTargets {
-		t.drop(at+".backendRefs", "%d backends with a weight: a load balancer forwards to %d target groups; use several "+
-			"rules, or one Service for several backends", len(out), stack.MaxForwardTargets)
+		t.drop(at+".backendRefs", fmt.Sprintf("%d backends with a weight: a load balancer forwards to %d target groups",
+			len(out), stack.MaxForwardTargets), "use several rules, or one Service for several backends")
 		return nil, false
 	}
 	for i, w := range scale(weights) {

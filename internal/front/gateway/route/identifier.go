@@ -88,7 +88,7 @@ func (g *group) identify(own *lbcgatewayv1.TargetGroupConfiguration, defaults co
 			}
 			g.Strays = append(g.Strays, one)
 			if wrong == nil && g.last != nil && !slices.Contains(g.last.Strays, one) {
-				wrong = &problem{fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), text}
+				wrong = &problem{at: fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), text: text}
 			}
 		}
 		if rank > 0 {

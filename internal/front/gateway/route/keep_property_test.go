@@ -182,7 +182,7 @@ func TestEditsOfServedRoutesKeepAnswers(t *testing.T) {
 		}
 	})
 	if kept == 0 {
-		t.Error("no edit left the last good version in place")
+		t.Error("no edit left the last valid version in place")
 	}
 }
 
@@ -192,7 +192,7 @@ func TestUnservedRuleIsReported(t *testing.T) {
 	t.Parallel()
 	good := []keptRule{{path: "PathPrefix, value: /", backends: "{name: web, port: 80}"}}
 	old := compiled(t, rule.Standard, keptRoute("", good), account(), nil)
-	const keeps = "the last good version of the rule keeps serving"
+	const keeps = "the last valid version of the rule keeps serving"
 	for _, c := range []struct {
 		fields, path, want string
 		before             *compile.Memory

@@ -13,6 +13,7 @@ import (
 // noteLost records what of the route has no effect, because the listener that it is attached to loses hostnames to
 // others, and notes which of its hostnames other listeners have.
 func (t *translation) noteLost() {
+	const remedy = "use another hostname"
 	ls := t.in.Listeners
 	for _, d := range t.route.Decisions {
 		for _, a := range d.Attached {
@@ -25,9 +26,9 @@ func (t *translation) noteLost() {
 				}
 				if slices.ContainsFunc(hosts, func(h attachment.Hostname) bool { return attachment.Covers(c.Hostname, h.Name) }) {
 					t.lost = true
-					t.drop("spec.parentRefs", "%s", ls.Text(c))
+					t.drop("spec.parentRefs", ls.Text(c), remedy)
 					t.found = append(t.found, diag.New(t.object, "spec.parentRefs", diag.HostnameTaken, ls.Text(c),
-						"use another hostname"))
+						remedy))
 				}
 			}
 			t.noteIsolated(a)

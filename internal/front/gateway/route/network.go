@@ -146,7 +146,7 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 			backends = t.nowhere(s)
 		}
 		if !ok {
-			t.listen(s.port, s.protocol).Unserved = t.problem(&routeRule{at: "spec.rules"}, 0).text
+			t.listen(s.port, s.protocol).Unserved = t.problem(&routeRule{at: "spec.rules"}, 0).said()
 		}
 		if !ok || total(backends) == 0 {
 			continue

@@ -7,7 +7,6 @@ package route
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -64,7 +63,7 @@ type Attached struct {
 	Object    metav1.Object
 	Route     attachment.Route
 	Decisions []attachment.Decision
-	// Astray is why some of the parentRefs are former ones; nil = none is. Then the last good version of the route serves.
+	// Astray is why some of the parentRefs are former ones; nil = none is. Then the route's last valid version serves.
 	Astray *Astray
 }
 
@@ -168,7 +167,7 @@ type translation struct {
 	lost       bool // a hostname of it is that of others
 	refused    *attachment.Problem
 	unresolved *attachment.Problem
-	dropped    []string // what of the route has no effect
+	dropped    []problem // what of the route has no effect
 	found      diag.List
 }
 
@@ -188,9 +187,9 @@ func newTranslation(in *Input, r *Attached) *translation {
 		t.member.Created = created.Unix()
 	}
 	if a := r.Astray; a != nil {
-		t.drop(a.Path, "%s", a.Text)
-		t.member.Diagnostics = diag.List{diag.New(t.object, a.Path, diag.InvalidRule, a.Text,
-			"correct the parentRef; to detach the route, delete the parentRef")}
+		const remedy = "correct the parentRef; to detach the route, delete the parentRef"
+		t.drop(a.Path, a.Text, remedy)
+		t.member.Diagnostics = diag.List{diag.New(t.object, a.Path, diag.InvalidRule, a.Text, remedy)}
 	}
 	return t
 }
@@ -215,14 +214,14 @@ func Common(o metav1.Object) (status *gatewayv1.RouteStatus, spec *gatewayv1.Com
 
 // decided is the result.
 func (t *translation) decided() Decided {
-	invalid := t.member.Diagnostics.HasErrors() // its last good version serves, if there is one
+	invalid := t.member.Diagnostics.HasErrors() // its last valid version serves, if there is one
 	t.reachAgain()
 	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0 || invalid || unservable(&t.member),
 		Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
 	for i := range t.member.Listeners {
 		d.Serves = d.Serves || len(t.member.Listeners[i].Default) > 0
 	}
-	if invalid && t.lost { // its last good version may serve what others have now
+	if invalid && t.lost { // its last valid version may serve what others have now
 		d.Serves = false
 	}
 	for _, name := range t.used {
@@ -236,7 +235,11 @@ func (t *translation) decided() Decided {
 		return d
 	}
 	const most = 8 // texts in a message; the first ones are corrected first
-	message := diag.First(t.dropped, most, "; ")
+	texts := make([]string, 0, len(t.dropped))
+	for i := range t.dropped {
+		texts = append(texts, t.dropped[i].at+": "+t.dropped[i].said())
+	}
+	message := diag.First(texts, most, "; ")
 	switch {
 	case invalid:
 		d.Partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: FallBack + message}
@@ -249,15 +252,14 @@ func (t *translation) decided() Decided {
 	return d
 }
 
-// FallBack begins the message of Decided.Partly where the last good version of the route takes the place of the whole
+// FallBack begins the message of Decided.Partly where the last valid version of the route takes the place of the whole
 // route.
 const FallBack = "Fall Back: "
 
-// drop records that a part of the route, named by its field, has no effect.
-func (t *translation) drop(at, format string, args ...any) {
-	text := at + ": " + fmt.Sprintf(format, args...)
-	if !slices.Contains(t.dropped, text) {
-		t.dropped = append(t.dropped, text)
+// drop records that a part of the route, named by its field, has no effect. The remedy may be empty.
+func (t *translation) drop(at, text, remedy string) {
+	if p := (problem{at, text, remedy}); !slices.Contains(t.dropped, p) {
+		t.dropped = append(t.dropped, p)
 	}
 }
 

@@ -125,7 +125,7 @@ func (g *group) fail(f intent.Source, code diag.Code, text, remedy string) {
 		text = f.Object().String() + ", " + f.Path() + ": " + text
 	}
 	g.t.mistake(g.ServiceNamespace, diag.New(g.t.object, g.at, code, text, remedy).In(diag.Route))
-	g.t.drop(g.at, "%s", text)
+	g.t.drop(g.at, text, remedy)
 }
 
 // ofService is the backend of a Service port.

@@ -99,7 +99,7 @@ func TestFieldsOfTargetGroups(t *testing.T) {
 	}
 }
 
-// TestInvalidTargetGroupConfigurationsSetTheRouteAside has mistakes for which the last good version of the route goes
+// TestInvalidTargetGroupConfigurationsSetTheRouteAside has mistakes for which the last valid version of the route goes
 // on.
 func TestInvalidTargetGroupConfigurationsSetTheRouteAside(t *testing.T) {
 	t.Parallel()

@@ -11,18 +11,27 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// problem is why a load balancer cannot serve a part of a route as declared.
-type problem struct{ at, text string }
+// problem is why a load balancer cannot serve a part of a route, named by its field, as declared. An empty remedy means
+// that the text says what to correct.
+type problem struct{ at, text, remedy string }
 
-// problem is what was dropped since the given number of texts, as a problem of the rule.
+// said is the text with the remedy.
+func (p *problem) said() string {
+	if p.remedy == "" {
+		return p.text
+	}
+	return p.text + "; " + p.remedy
+}
+
+// problem is what was dropped of the rule since the given number of problems.
 func (t *translation) problem(r *routeRule, since int) *problem {
-	// an equal text may have been recorded before
-	for _, text := range slices.Concat(t.dropped[min(since, len(t.dropped)):], t.dropped) {
-		if at, rest, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(at, r.at) {
-			return &problem{at, rest}
+	// an equal one may have been recorded before
+	for _, p := range slices.Concat(t.dropped[min(since, len(t.dropped)):], t.dropped) {
+		if strings.HasPrefix(p.at, r.at) {
+			return &p
 		}
 	}
-	return &problem{r.at, "a load balancer cannot serve the rule"}
+	return &problem{at: r.at, text: "a load balancer cannot serve the rule"}
 }
 
 // unmatched is the unit of a match whose conditions a load balancer does not have, so that they are not known.
@@ -45,10 +54,11 @@ func (t *translation) notAccepted(r *routeRule) *problem {
 			continue
 		}
 		if !c.Accepted {
-			return &problem{r.at, "ListenerRuleConfiguration " + c.Namespace + "/" + c.Name + " is not accepted: " + c.Message}
+			return &problem{r.at, "ListenerRuleConfiguration " + c.Namespace + "/" + c.Name + " is not accepted: " +
+				c.Message, "correct the ListenerRuleConfiguration"}
 		}
 		if text := t.checkIndexes(r, c); text != "" {
-			return &problem{r.at, text}
+			return &problem{r.at, text, "correct matchIndexes of the ListenerRuleConfiguration"}
 		}
 	}
 	return nil
@@ -90,7 +100,7 @@ func (t *translation) withdrawn(r *routeRule) bool {
 	})
 }
 
-// unservable reports whether the last good version of a part of the route may take its place.
+// unservable reports whether the last valid version of a part of the route may take its place.
 func unservable(m *intent.Member) bool {
 	return len(m.Unserved) > 0 || slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
 		return l.Unserved != ""

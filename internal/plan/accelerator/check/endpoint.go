@@ -54,7 +54,7 @@ func (c *checking) endpoints(i, j int) {
 		}
 		if e.Type == agav1beta1.EndpointID && ptr.Deref(e.Namespace, "") != "" {
 			c.warn(Endpoints, path+".namespace", fmt.Sprintf("namespace %s has no effect: an endpoint of type EndpointID is "+
-				"the one with its id, wherever that was made", *e.Namespace),
+				"found by endpointID alone", *e.Namespace),
 				"remove namespace, or name a Service, Ingress or Gateway")
 		}
 		if seen[key] {

@@ -174,7 +174,7 @@ func (b *builder) giveWay(pending []string) {
 		b.updateListener(arn, l, "other listeners take the rest of its ports")
 		return
 	}
-	b.deleteListener(recreate, "other listeners take all its ports; it is created again")
+	b.deleteListener(recreate, "other listeners take all its ports; the controller creates it again")
 	delete(b.index, recreate)
 }
 
