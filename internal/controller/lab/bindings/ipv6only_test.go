@@ -34,7 +34,8 @@ func ipv6Lab(t *testing.T, flags ...string) (l *lab.Lab, instance, native, pod s
 	l.Must(err)
 	native = aws.ToString(subnet.Subnet.SubnetId)
 	started, err := l.Sim.Compute.RunInstances(t.Context(), &ec2.RunInstancesInput{MinCount: aws.Int32(1),
-		MaxCount: aws.Int32(1), InstanceType: ec2types.InstanceTypeM5Large, SubnetId: &native,
+		MaxCount: aws.Int32(1), ImageId: aws.String("ami-0123456789abcdef0"),
+		InstanceType: ec2types.InstanceTypeM5Large, SubnetId: &native,
 		SecurityGroupIds: []string{lab.NodeGroup}, Ipv6AddressCount: aws.Int32(2)})
 	l.Must(err)
 	instance = aws.ToString(started.Instances[0].InstanceId)
