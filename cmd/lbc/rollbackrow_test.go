@@ -21,7 +21,8 @@ var additionExamples = map[string]string{
 	"spec.importTLSSecrets":                                       "true",
 	"spec.defaultConfiguration.healthCheckConfig.healthCheckFrom": `"ReadinessProbe"`,
 	"spec.routeConfigurations[].targetGroupProps.healthCheckConfig.healthCheckFrom": `"ReadinessProbe"`,
-	"spec.tls.frontend":      `{"default": {"validation": {"caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "ca"}]}}}`,
+	"spec.tls.frontend": `{"default": {"validation": {"caCertificateRefs": [{"group": "", "kind": "ConfigMap", ` +
+		`"name": "ca"}]}}}`,
 	"spec.addresses[].value": `"198.51.100.11"`,
 }
 

@@ -80,8 +80,19 @@ func (w *Wiring) setUpWebhooks(ctx context.Context) error {
 		server.Register(path, h)
 	}
 	w.starts(awaitedServer{server, c, o.Files, w.certificateReported})
+	if namespace, err := w.probeNamespace(); err == nil {
+		w.starts(&webhook.Reach{Conditions: w.start.conditions, Client: w.ownObjects(), Namespace: namespace})
+	}
 	w.start.probes.Add("ready-webhook", server.StartedChecker())
 	return nil
+}
+
+// probeNamespace is a namespace in which the controller may create TargetGroupBindings.
+func (w *Wiring) probeNamespace() (string, error) {
+	if w.Config.WatchNamespace != "" {
+		return w.Config.WatchNamespace, nil
+	}
+	return ownNamespace(w.Config.LeaderElectionNamespace)
 }
 
 func serverOptions(c *config.Config) webhook.ServerOptions {

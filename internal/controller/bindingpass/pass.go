@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -301,6 +302,7 @@ func (p *pass) gate(ctx context.Context) queue.Exit {
 	}
 	p.unadmitted, p.settled = b.Networking.Findings(o)
 	if p.change.Pending && p.err == nil {
+		waiting.NoteOf(ctx).InProgress = p.gatesErr == nil
 		return queue.Ended(reconcile.Result{}, p.gatesErr)
 	}
 	return queue.Exit{}

@@ -17,7 +17,7 @@ import (
 // credentials is tried again when it does.
 func (b *Reconciler) noteWaiting(ctx context.Context, req reconcile.Request, n *waiting.Note, res reconcile.Result,
 	err error) (reconcile.Result, error) {
-	if ctx.Err() != nil || b.Waiting == nil || errors.Is(err, queue.ErrRequeue) {
+	if ctx.Err() != nil || b.Waiting == nil || n.InProgress || errors.Is(err, queue.ErrRequeue) {
 		return res, err
 	}
 	failed := diag.Class("")

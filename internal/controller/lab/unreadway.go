@@ -14,18 +14,21 @@ import (
 )
 
 // UnreadWays are the ways in which a read of AWS fails.
-var UnreadWays = []string{"denied", "empty", "expired", "failing", "hanging", "page token expires", "partial",
-	"second page fails", "stale", "throttled"}
+var UnreadWays = []string{"denied", "empty", "empty once", "expired", "failing", "failing once", "hanging",
+	"page token expires", "partial", "second page fails", "stale", "throttled"}
 
 // unreadFaults are the ways that the gate of the simulator has.
 var unreadFaults = map[string]func(permission string) gate.Fault{
-	"denied":    Denying,
-	"empty":     func(string) gate.Fault { return gate.Fault{Empty: true} },
-	"expired":   expired,
-	"failing":   func(string) gate.Fault { return gate.Fault{Code: "InternalFailure", Status: 500} },
-	"partial":   func(string) gate.Fault { return gate.Fault{Partial: true} },
-	"stale":     func(string) gate.Fault { return gate.Fault{Stale: time.Hour} },
-	"throttled": func(string) gate.Fault { return gate.Fault{Kind: "throttled"} },
+	"denied":     Denying,
+	"empty":      func(string) gate.Fault { return gate.Fault{Empty: true} },
+	"empty once": func(string) gate.Fault { return gate.Fault{Empty: true, Times: 1} },
+	"expired":    expired,
+	"failing":    func(string) gate.Fault { return gate.Fault{Code: "InternalFailure", Status: 500} },
+	// the next call of the same pass succeeds
+	"failing once": func(string) gate.Fault { return gate.Fault{Code: "InternalFailure", Status: 500, Times: 1} },
+	"partial":      func(string) gate.Fault { return gate.Fault{Partial: true} },
+	"stale":        func(string) gate.Fault { return gate.Fault{Stale: time.Hour} },
+	"throttled":    func(string) gate.Fault { return gate.Fault{Kind: "throttled"} },
 }
 
 // expired is the answer to an expired token. Services whose answers are JSON name it as an exception.
@@ -52,7 +55,9 @@ func UnreadFault(permission, way string) (f gate.Fault, is bool) {
 }
 
 // Believed reports whether AWS's wrong answer is a success, which the controller believes until it reads again.
-func Believed(way string) bool { return way == "empty" || way == "partial" || way == "stale" }
+func Believed(way string) bool {
+	return slices.Contains([]string{"empty", "empty once", "partial", "stale"}, way)
+}
 
 // paged reports whether only reads of a page after the first fail.
 func paged(way string) bool { return way == "second page fails" || way == "page token expires" }

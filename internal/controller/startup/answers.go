@@ -23,6 +23,8 @@ const (
 	refusedFor = 2 * time.Minute
 	// permittedFor is how long no call of a family is throttled, and one succeeded, until the condition ends.
 	permittedFor = 30 * time.Second
+	// refusalLife is how long a refusal counts if no call of its family follows. What waits is tried again sooner.
+	refusalLife = 2 * time.Minute
 	// lastRequests is how many of the last requests of a family decide whether most are refused.
 	lastRequests = 8
 )
@@ -219,13 +221,14 @@ func (c *Calls) counted(call awsclient.Call, refused bool) {
 	}
 }
 
-// throttled reports whether most calls of the family have been refused for long, and are not accepted again.
+// throttled reports whether most calls of the family have been refused for long, and are not accepted again. Time in
+// which none is sent shows nothing.
 func (r *refusals) throttled(now time.Time) bool {
 	accepted := !r.acceptedAt.Before(r.refusedAt) && now.Sub(r.refusedAt) >= permittedFor
-	if accepted || now.Sub(r.refusedAt) > denialLife {
+	if accepted || now.Sub(r.refusedAt) > refusalLife {
 		*r = refusals{service: r.service, shown: r.shown}
 	}
-	return !r.since.IsZero() && now.Sub(r.since) >= refusedFor
+	return !r.since.IsZero() && r.refusedAt.Sub(r.since) >= refusedFor
 }
 
 // showRefusals brings the condition of throttled calls up to date, as showAnswers does. The lock is held.

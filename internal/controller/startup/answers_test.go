@@ -167,7 +167,7 @@ func TestSilenceIsForgottenWithoutCalls(t *testing.T) {
 func TestThrottlingOfMostCallsIsShown(t *testing.T) {
 	t.Parallel()
 	r := newRequests()
-	for range 24 { // two minutes; one in five succeeds
+	for range 25 { // more than two minutes; one in five succeeds
 		for i := range 5 {
 			code := "Throttling"
 			if i == 2 {
@@ -196,6 +196,24 @@ func TestShortThrottlingIsNoCondition(t *testing.T) {
 	}
 	r.pass(5 * time.Minute)
 	r.expect(t)
+}
+
+// TestThrottlingThatNoCallShowsIsNoCondition has EC2 refuse a few calls while AWS throttles everything. Nothing calls
+// EC2 again, so that no call shows that it accepts calls.
+func TestThrottlingThatNoCallShowsIsNoCondition(t *testing.T) {
+	t.Parallel()
+	r := newRequests()
+	for range 10 {
+		r.request(awsclient.ServiceEC2, "DescribeSubnets", "Throttling", 10*time.Second)
+	}
+	r.pass(30 * time.Minute)
+	r.expect(t)
+	for range 15 {
+		r.request(awsclient.ServiceEC2, "DescribeSubnets", "Throttling", 10*time.Second)
+	}
+	r.expect(t, "throttled: AWS refuses most calls because of their rate: EC2")
+	r.pass(refusalLife + time.Second)
+	r.expect(t, "healed throttled")
 }
 
 func TestRefusedCredentialsAreOneLine(t *testing.T) {

@@ -45,6 +45,8 @@ const (
 	firstLook   = 40 * time.Second // two checks of the usual interval and some
 	longestLook = 10 * time.Minute
 	lookTick    = time.Second
+	// mostUnused is how many looks, in half an hour, a group gets to which no load balancer forwards.
+	mostUnused = 6
 	// mostLooks is how many looks may be under way, one of a namespace.
 	mostLooks = 64
 )
@@ -135,7 +137,7 @@ func (h *Watch) Look(ctx context.Context) {
 	// nothing got well: the sick targets are gone, and the next ones are another story
 	case len(health) == 0 && l.reported:
 		delete(h.due, of)
-	case settling(health): // the next look shows more
+	case settling(health), unattached(health) && l.taken < mostUnused: // the next look shows more
 	case sick != "":
 		if !l.reported {
 			d := diag.New(binding, "spec.serviceRef", diag.NoHealthyTargets, sick,
@@ -191,6 +193,13 @@ func settling(all []registrar.Health) bool {
 		}
 	}
 	return len(all) > 0 && !on
+}
+
+// unattached reports that no load balancer forwards to the group yet, so that AWS checks none of its targets.
+func unattached(all []registrar.Health) bool {
+	return len(all) > 0 && !slices.ContainsFunc(all, func(t registrar.Health) bool {
+		return t.State != "unused" || t.Description == zoneNotEnabled
+	})
 }
 
 // zoneNotEnabled is how AWS describes such targets; their reason is that of groups without load balancer, too.

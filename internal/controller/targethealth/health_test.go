@@ -139,6 +139,39 @@ func TestASickGroupThatLosesAllItsTargetsIsNotCalledHealthy(t *testing.T) {
 	}
 }
 
+// TestGroupThatIsAttachedLaterIsLookedAtThen has AWS refuse the rule of a group for a while: what was seen of its
+// targets before is shown as their health.
+func TestGroupThatIsAttachedLaterIsLookedAtThen(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	aws := &health{state: elbtypes.TargetHealthStateEnumUnused}
+	var seen []string
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.ScopeCalls, error) {
+		return registrar.ScopeCalls{ELBV2: aws}, nil
+	}), func(diag.Object, reporting.Event) {},
+		func(_ string, all []registrar.Health) { seen = append(seen, all[0].State) }, func() time.Time { return now })
+	look := func() {
+		now = now.Add(longestLook)
+		h.Look(t.Context())
+	}
+	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"})
+	look()
+	aws.state = elbtypes.TargetHealthStateEnumHealthy
+	look()
+	look() // nothing to look at any more
+	if d := cmp.Diff([]string{"unused", "healthy"}, seen); d != "" {
+		t.Error(d)
+	}
+	aws.state, seen = elbtypes.TargetHealthStateEnumUnused, nil
+	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"})
+	for range 2 * mostUnused {
+		look()
+	}
+	if len(seen) != mostUnused || h.Groups() != 0 {
+		t.Errorf("a group that nothing uses is looked at %d times; %d groups are left", len(seen), h.Groups())
+	}
+}
+
 func TestNewTargetsAreLookedAtUntilTheyHaveAnsweredTheirChecks(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)

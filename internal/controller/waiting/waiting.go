@@ -259,6 +259,7 @@ type Note struct {
 	Leaving    time.Time // when the deletion of the first object of the unit began; zero = none is deleted
 	Released   bool      // all of these are let go
 	Unfinished bool      // something was not done, or waits for AWS
+	InProgress bool      // calls to AWS have not ended: the pass after them judges what fails
 }
 
 type noteKey struct{}

@@ -273,6 +273,9 @@ func (o Options) handler(path string, mutating bool, decoded func(*admissionv1.A
 		if r.Operation != admissionv1.Create && r.Operation != admissionv1.Update {
 			return &admissionv1.AdmissionResponse{Allowed: true}
 		}
+		if probe := probed(r, mutating); probe != nil {
+			return probe
+		}
 		respond, err := decoded(r)
 		if err != nil {
 			return refusal(http.StatusBadRequest, metav1.StatusReasonBadRequest, "the object cannot be read: "+err.Error())

@@ -53,11 +53,11 @@ func (r *reader) controllers(ctx context.Context, s state) (put, error) {
 			names = append(names, lease.Name)
 		}
 	}
-	leases, err := leasesOf(ctx, s.client, names)
+	shown := shownObjects(ctx, s.client)
+	leases, err := leasesOf(ctx, s.client, withWriters(names, shown))
 	if err != nil {
 		return nil, err
 	}
-	shown := shownObjects(ctx, s.client)
 	return func(s *state) {
 		s.deployments, s.configs, s.facts.Controllers, s.facts.Leases, s.facts.Shown = found, configs, all, leases, shown
 		c := r.settings(*s)
@@ -213,6 +213,18 @@ func shownObjects(ctx context.Context, k client.Client) (out []checks.Shown) {
 		})
 	}
 	return out
+}
+
+// withWriters adds the names of the leases by which the writers of LoadBalancer objects lead. One of them may be of a
+// process that is in no Deployment.
+func withWriters(names []string, shown []checks.Shown) []string {
+	for _, x := range shown {
+		lease, elected := strings.CutPrefix(x.Writer, "Lease ")
+		if _, name, _ := strings.Cut(lease, "/"); elected && name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // leasesOf are the leases of leaders with these names in all namespaces.

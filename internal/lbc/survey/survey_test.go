@@ -302,6 +302,17 @@ func TestALeaseWasWrittenWhenItsRenewalWas(t *testing.T) {
 	}
 }
 
+// TestLeasesOfWritersAreRead: the leader in the cluster finds a second controller by what it writes, and so does lbc
+// doctor.
+func TestLeasesOfWritersAreRead(t *testing.T) {
+	t.Parallel()
+	got := withWriters([]string{"lbc"}, []checks.Shown{{Writer: "Lease kube-system/lbc"}, {Writer: "Lease ops/other"},
+		{Writer: "Lease ops/other"}, {Writer: "without election (ops/third)"}, {Writer: ""}, {Writer: "Lease x"}})
+	if !slices.Equal(got, []string{"lbc", "other"}) {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestACallerIsASessionOfARole(t *testing.T) {
 	t.Parallel()
 	const role = "arn:aws:iam::123456789012:role/team/lbc"

@@ -72,6 +72,8 @@ func choose(candidates []Subnet, decisions []decision, q SubnetQuery) SubnetChoi
 		switch {
 		case q.CheckClusterTag && forOthers(s, own):
 			why = "tagged for other clusters"
+		case s.IPv6Native:
+			why = "no IPv4 CIDR block, which each load balancer needs"
 		case s.AvailableIPs < minimumFreeAddresses:
 			why = fmt.Sprintf("%d free addresses, fewer than %d", s.AvailableIPs, minimumFreeAddresses)
 		case IPv6Capable(q.IPAddressType) && len(s.IPv6CIDRs) == 0:

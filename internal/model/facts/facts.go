@@ -122,6 +122,7 @@ type Subnet struct {
 	Zone         string // zone name
 	Locale       Locale
 	CIDR         string
+	IPv6Native   bool     // it has no IPv4 addresses
 	IPv6CIDRs    []string // associated ones only
 	AvailableIPs int32
 	Public       bool // route to an internet gateway; valid if Facts.Routes

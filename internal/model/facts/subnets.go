@@ -85,6 +85,11 @@ func validate(subnets []Subnet, q SubnetQuery) *Problem {
 	if p := enough(subnets, q, diag.InvalidSubnets, ""); p != nil {
 		return p
 	}
+	if native := slices.IndexFunc(subnets, func(s Subnet) bool { return s.IPv6Native }); native >= 0 {
+		return &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("subnet %s has no IPv4 CIDR block, which each load "+
+			"balancer needs", subnets[native].ID), Remedy: "name a subnet of the zone with an IPv4 CIDR block; targets can " +
+			"be in subnets without one"}
+	}
 	return RequireIPv6(subnets, q.IPAddressType)
 }
 

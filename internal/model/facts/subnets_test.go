@@ -39,6 +39,8 @@ func vpc(lines ...string) Facts {
 				s.Locale = Outpost
 			case "v6":
 				s.IPv6CIDRs = []string{"2001:db8::/64"}
+			case "native":
+				s.IPv6CIDRs, s.IPv6Native = []string{"2001:db8::/64"}, true
 			case "foreign":
 				s.VPC = "vpc-2"
 			case "-":
@@ -87,6 +89,9 @@ func TestDiscoveryPicksOneSubnetPerZone(t *testing.T) {
 		"with free addresses": {[]string{"a1 a elb=1 7", "a2 a elb=1 8", "b1 b elb=1"}, nil, "a2 b1", ""},
 		"with IPv6 if wanted": {[]string{"a1 a elb=1", "a2 a elb=1,v6", "b1 b elb=1,v6"},
 			func(q *SubnetQuery) { q.IPAddressType = stack.Dualstack }, "a2 b1", ""},
+		"with IPv4": {[]string{"a1 a elb=1,native", "a2 a elb=1,v6", "b1 b elb=1,v6"},
+			func(q *SubnetQuery) { q.IPAddressType = stack.Dualstack }, "a2 b1", ""},
+		"none with IPv4": {[]string{"a1 a elb=1,native 0"}, nil, "", "no IPv4 CIDR block, which each load balancer needs"},
 		"by the route tables": {[]string{"a1 a public", "b1 b public", "a2 a -"}, nil, "a1 b1", ""},
 		"by the route tables, internal": {[]string{"a1 a public", "b2 b -", "a2 a -"},
 			func(q *SubnetQuery) { q.Scheme = stack.Internal }, "a2 b2", ""},
@@ -235,7 +240,7 @@ func TestAProblemThatAWSMayCureByItselfIsReportedAsSuch(t *testing.T) {
 
 func TestNamedSubnetsKeepTheirOrderAndAreChecked(t *testing.T) {
 	t.Parallel()
-	f := vpc("0a a Name=x 3", "0b b Name=x", "0c a Name=y,others=1", "0d d local", "0e e outpost")
+	f := vpc("0a a Name=x 3", "0b b Name=x", "0c a Name=y,others=1", "0d d local", "0e e outpost", "0f0 f native")
 	f.ForeignSubnets = map[string]*Subnet{"subnet-0f": nil, "subnet-01": {ID: "subnet-01", VPC: "vpc-2"}, "subnet-02": {
 		ID: "subnet-02", VPC: "vpc-1", Zone: "z"}}
 	cases := map[string]struct {
@@ -255,6 +260,7 @@ func TestNamedSubnetsKeepTheirOrderAndAreChecked(t *testing.T) {
 		"one zone":             {[]string{"subnet-0a", "subnet-0c"}, "", "multiple subnets in same Availability Zone a"},
 		"one only":             {[]string{"subnet-0a"}, "", "1 of the required 2 subnets"},
 		"two locales":          {[]string{"subnet-0d", "subnet-0e"}, "", "multiple locales: local-zone, outpost"},
+		"without IPv4":         {[]string{"subnet-0a", "subnet-0f0"}, "", "subnet-0f0 has no IPv4 CIDR block"},
 		"one local zone":       {[]string{"subnet-0d"}, "0d", ""},
 	}
 	for name, c := range cases {

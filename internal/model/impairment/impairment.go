@@ -24,6 +24,7 @@ const (
 	DefinitionsOutdated Reason = "definitions-outdated"
 	Rights              Reason = "rights"
 	WebhookCertificate  Reason = "webhook-certificate"
+	Webhooks            Reason = "webhooks"
 	ClusterName         Reason = "cluster-name"
 	Place               Reason = "place"
 	SharedClusterName   Reason = "shared-cluster-name"
@@ -76,6 +77,9 @@ var Reasons = []Info{
 	{Rights, "rights"},
 	// The webhooks have no serving certificate yet.
 	{WebhookCertificate, "webhook-certificate"},
+	// The API server does not reach the webhooks: two dry runs of the leader in a row, a minute apart, did not arrive. The
+	// API server stores objects that the webhooks would refuse or complete.
+	{Webhooks, "webhooks"},
 }
 
 // Condition is something that the controller lacks. It is also the error of everything that cannot succeed because

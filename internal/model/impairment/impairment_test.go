@@ -41,14 +41,14 @@ func TestEachReasonHasARow(t *testing.T) {
 	t.Parallel()
 	var s Conditions
 	for _, r := range []Reason{Region, VPC, Credentials, Permissions, Unanswered, Throttled, APIServer, Definitions,
-		DefinitionsOutdated, Rights, WebhookCertificate, ClusterName, Place, SharedClusterName, SecondController} {
+		DefinitionsOutdated, Rights, WebhookCertificate, Webhooks, ClusterName, Place, SharedClusterName, SecondController} {
 		s.Set(Condition{Reason: r})
 	}
-	if len(s.All()) != 15 || len(Reasons) != 15 {
+	if len(s.All()) != 16 || len(Reasons) != 16 {
 		t.Errorf("%d of %d reasons are shown", len(s.All()), len(Reasons))
 	}
 	if d := cmp.Diff([]string{"api-server", "aws", "cluster-name", "definitions", "leader", "rights",
-		"webhook-certificate"}, Checks()); d != "" {
+		"webhook-certificate", "webhooks"}, Checks()); d != "" {
 		t.Error(d)
 	}
 }

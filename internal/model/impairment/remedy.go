@@ -53,6 +53,10 @@ const (
 	// GiveCertificate is the remedy of webhooks without a certificate.
 	GiveCertificate = "see that the leader runs and may write the Secret of --webhook-cert-secret, or that " +
 		"--webhook-cert-dir has the certificate"
+	// ReachWebhooks is the remedy of webhooks that the API server does not call.
+	ReachWebhooks = "admit the port of the webhooks (9443) from the control plane to the controller's pods in security " +
+		"groups and network policies, and see that the webhook configurations and their Service exist (lbc doctor examines " +
+		"them)"
 	// ReachServer is the remedy of an API server that does not answer.
 	ReachServer = "check --kubeconfig, the network to the API server, and the validity of the controller's credentials"
 )

@@ -293,7 +293,7 @@ func (n *Network) describeSubnets(ctx context.Context, by string, values ...stri
 func subnet(s *ec2types.Subnet, zones map[string]facts.Locale) facts.Subnet {
 	out := facts.Subnet{
 		ID: aws.ToString(s.SubnetId), VPC: aws.ToString(s.VpcId), Zone: aws.ToString(s.AvailabilityZone),
-		CIDR:         aws.ToString(s.CidrBlock),
+		CIDR: aws.ToString(s.CidrBlock), IPv6Native: aws.ToBool(s.Ipv6Native),
 		AvailableIPs: aws.ToInt32(s.AvailableIpAddressCount), Tags: awsclient.ComputeTags(s.Tags),
 	}
 	out.Locale = cmp.Or(zones[out.Zone], facts.AvailabilityZone)

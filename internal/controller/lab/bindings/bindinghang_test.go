@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -40,5 +41,36 @@ func TestACallThatHangsDelaysNoOtherChangeOfItsBinding(t *testing.T) {
 				t.Errorf("registered %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+// TestFailureCountsWhileTheNextAttemptIsUnderWay: else metrics of failures, and alerts, would end at each attempt.
+func TestFailureCountsWhileTheNextAttemptIsUnderWay(t *testing.T) {
+	t.Parallel()
+	l, _ := lab.BoundLab(t)
+	board, _ := l.Board()
+	progress := make(chan stack.ID, 100)
+	l.Bound.Registry.Async, l.Bound.Registry.Progress = true, func(id stack.ID) { progress <- id }
+	l.Fault(gate.Fault{Action: "RegisterTargets", Code: "TooManyTargets", Message: "no", Status: 400})
+	slice := &discoveryv1.EndpointSlice{}
+	l.Get(slice, "web-a")
+	l.Readdress(slice, "10.0.128.51")
+	l.Must(l.Client.Update(t.Context(), slice))
+	for n := 0; board.Failing()[diag.Quota] != 1; n++ {
+		if n == 10 {
+			t.Fatalf("the refusal does not count: %v", board.Failing())
+		}
+		_ = binding(l)
+		select {
+		case <-progress:
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "budget", Action: "RegisterTargets", Latency: 24 * time.Hour})
+	l.Must(err)
+	l.Clock.Advance(10 * time.Minute)
+	_ = binding(l)
+	if n := board.Failing()[diag.Quota]; n != 1 {
+		t.Errorf("during the next attempt %d bindings fail", n)
 	}
 }

@@ -15,7 +15,9 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
@@ -23,17 +25,29 @@ import (
 
 // clusters are those whose reads fail.
 var clusters = []*lab.Unread{
-	{Name: "a group", Lab: sharedLab, Keys: sharedKeys, Edits: sharedEdits, Deletions: deletionOf("b")},
-	{Name: "guards", Lab: guardsLab, Keys: guardKeys, Edits: guardEdits, Deletions: deletionOf("guarded")},
-	{Name: "many", Lab: manyLab, Keys: lab.ManyKeys, Edits: manyEdits, Deletions: deletionOf("web")},
-	{Name: "rare resources", Lab: restLab, Keys: lab.RestKeys, Edits: restEdits},
+	{Name: "a group", Lab: sharedLab, Keys: sharedKeys, Edits: sharedEdits, Deletions: deletionOf(lab.Ingress("b", nil),
+		lab.CrashBalancer("net"))},
+	{Name: "guards", Lab: guardsLab, Keys: guardKeys, Edits: guardEdits, Deletions: deletionOf(
+		lab.Ingress("guarded", nil))},
+	{Name: "many", Lab: manyLab, Keys: lab.ManyKeys, Edits: manyEdits, Deletions: deletionOf(lab.Ingress("web", nil),
+		lab.CrashBalancer("edge"))},
+	{Name: "rare resources", Lab: restLab, Keys: lab.RestKeys, Edits: restEdits, Deletions: deletionOf(
+		gatewayNamed("web"), gatewayNamed("edge"))},
 	{Name: "tagging API", Lab: taggingLab, Keys: sharedKeys, Edits: map[string]func(l *lab.Lab){
 		"a redirect": sharedEdits["a redirect"], "a tag of a load": sharedEdits["a tag of a load"]}},
 }
 
-// deletionOf is the deletion of an Ingress.
-func deletionOf(name string) map[string]client.Object {
-	return map[string]client.Object{"deletion of " + name: lab.Ingress(name, nil)}
+// deletionOf are the deletions of objects.
+func deletionOf(all ...client.Object) map[string]client.Object {
+	out := map[string]client.Object{}
+	for _, o := range all {
+		out["deletion of "+o.GetName()] = o
+	}
+	return out
+}
+
+func gatewayNamed(name string) client.Object {
+	return &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
 }
 
 // manyLab owns certificates, and has most resources of a load balancer.
