@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -17,16 +18,18 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/runtime/serializer/streaming"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // apiServer is as much of an API server as a controller needs: it stores objects as JSON, without validation, defaults,
-// admission and selectors of fields.
+// admission and selectors of fields. It answers with built-in kinds as protobuf where a client asks for that.
 type apiServer struct {
-	decoder runtime.Decoder
-	kinds   map[schema.GroupVersionResource]schema.GroupVersionKind
+	decoder  runtime.Decoder
+	protobuf runtime.SerializerInfo
+	kinds    map[schema.GroupVersionResource]schema.GroupVersionKind
 
 	mu      sync.Mutex
 	version int
@@ -51,7 +54,9 @@ type event struct {
 var clusterWide = []string{"Namespace", "Node", "IngressClass", "IngressClassParams"}
 
 func newAPIServer(scheme *runtime.Scheme, kinds ...schema.GroupVersionKind) *apiServer {
-	s := &apiServer{decoder: serializer.NewCodecFactory(scheme).UniversalDeserializer(),
+	codecs := serializer.NewCodecFactory(scheme)
+	binary, _ := runtime.SerializerInfoForMediaType(codecs.SupportedMediaTypes(), runtime.ContentTypeProtobuf)
+	s := &apiServer{decoder: codecs.UniversalDeserializer(), protobuf: binary,
 		kinds:   map[schema.GroupVersionResource]schema.GroupVersionKind{},
 		objects: map[schema.GroupVersionResource]map[types.NamespacedName]object{},
 		events:  map[schema.GroupVersionResource][]event{}, changed: make(chan struct{})}
@@ -187,7 +192,7 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodGet:
 		s.write(w, r, q)
 	case strings.HasSuffix(r.URL.Path, "/"+q.of.Resource):
-		s.list(w, q)
+		s.list(w, r, q)
 	default:
 		s.mu.Lock()
 		o, found := s.objects[q.of][q.name]
@@ -196,8 +201,31 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			refuse(w, http.StatusNotFound, metav1.StatusReasonNotFound)
 			return
 		}
-		_, _ = w.Write(o.raw)
+		s.answer(w, r, o.raw)
 	}
+}
+
+// inProtobuf returns an object or list as protobuf; ok is false if the client does not ask for that or the kind has no
+// such form.
+func (s *apiServer) inProtobuf(r *http.Request, text []byte) (data []byte, ok bool) {
+	if !strings.HasPrefix(r.Header.Get("Accept"), runtime.ContentTypeProtobuf) {
+		return nil, false
+	}
+	o, _, err := s.decoder.Decode(text, nil, nil)
+	if err != nil {
+		return nil, false
+	}
+	data, err = runtime.Encode(s.protobuf.Serializer, o)
+	return data, err == nil
+}
+
+// answer answers with an object or list.
+func (s *apiServer) answer(w http.ResponseWriter, r *http.Request, text []byte) {
+	if data, ok := s.inProtobuf(r, text); ok {
+		w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
+		text = data
+	}
+	_, _ = w.Write(text)
 }
 
 func refuse(w http.ResponseWriter, code int32, reason metav1.StatusReason) {
@@ -269,29 +297,42 @@ func (s *apiServer) snapshot(q request) (all []object, version int) {
 	return all, s.version
 }
 
-func (s *apiServer) list(w io.Writer, q request) {
+func (s *apiServer) list(w http.ResponseWriter, r *http.Request, q request) {
 	all, version := s.snapshot(q)
 	next := ""
 	if all = all[min(q.from, len(all)):]; q.limit > 0 && len(all) > q.limit {
 		all, next = all[:q.limit], strconv.Itoa(q.from+q.limit)
 	}
 	k := s.kinds[q.of]
-	_, _ = fmt.Fprintf(w, `{"apiVersion": %q, "kind": "%sList", "metadata": {"resourceVersion": "%d", "continue": %q}, `+
-		`"items": [`, k.GroupVersion(), k.Kind, version, next)
+	var list bytes.Buffer
+	_, _ = fmt.Fprintf(&list, `{"apiVersion": %q, "kind": "%sList", "metadata": {"resourceVersion": "%d", `+
+		`"continue": %q}, "items": [`, k.GroupVersion(), k.Kind, version, next)
 	for i, o := range all {
 		if i > 0 {
-			_, _ = io.WriteString(w, ",")
+			list.WriteByte(',')
 		}
-		_, _ = w.Write(o.raw)
+		list.Write(o.raw)
 	}
-	_, _ = io.WriteString(w, "]}")
+	list.WriteString("]}")
+	s.answer(w, r, list.Bytes())
 }
 
 // stream answers a watch until its client leaves.
 func (s *apiServer) stream(w http.ResponseWriter, r *http.Request, q request) {
 	flusher, _ := w.(http.Flusher)
+	k := s.kinds[q.of]
+	empty := fmt.Appendf(nil, `{"apiVersion": %q, "kind": %q}`, k.GroupVersion(), k.Kind)
 	send := func(kind watch.EventType, raw []byte) {
 		_, _ = fmt.Fprintf(w, `{"type": %q, "object": %s}`+"\n", kind, raw)
+	}
+	if _, ok := s.inProtobuf(r, empty); ok {
+		w.Header().Set("Content-Type", runtime.ContentTypeProtobuf+";stream=watch")
+		form := s.protobuf.StreamSerializer
+		frames := streaming.NewEncoder(form.Framer.NewFrameWriter(w), form.Serializer)
+		send = func(kind watch.EventType, raw []byte) {
+			data, _ := s.inProtobuf(r, raw)
+			_ = frames.Encode(&metav1.WatchEvent{Type: string(kind), Object: runtime.RawExtension{Raw: data}})
+		}
 	}
 	since := q.sinceRevision
 	if q.first {
@@ -300,7 +341,6 @@ func (s *apiServer) stream(w http.ResponseWriter, r *http.Request, q request) {
 		for _, o := range all {
 			send(watch.Added, o.raw)
 		}
-		k := s.kinds[q.of]
 		send(watch.Bookmark, fmt.Appendf(nil, `{"apiVersion": %q, "kind": %q, "metadata": {"resourceVersion": "%d", `+
 			`"annotations": {%q: "true"}}}`, k.GroupVersion(), k.Kind, since, metav1.InitialEventsAnnotationKey))
 	}
@@ -380,7 +420,7 @@ func (s *apiServer) write(w http.ResponseWriter, r *http.Request, q request) {
 			is = s.store(q.of, content, watch.Modified)
 		}
 	}
-	_, _ = w.Write(is.raw)
+	s.answer(w, r, is.raw)
 }
 
 // merge applies a JSON merge patch (RFC 7386).

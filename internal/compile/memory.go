@@ -191,16 +191,24 @@ func byObjects(all []namedTexts) map[diag.Object]map[string]string {
 	return out
 }
 
-// MarshalJSON implements json.Marshaler. Secrets are left out: credentials of clients, and keys of certificates that
-// are imported. Equal memories give equal text.
-func (m *Memory) MarshalJSON() ([]byte, error) {
-	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect,
+// Text returns a value with the JSON of the memory; see checkpoint.Texter. Secrets are left out: credentials of
+// clients, and keys of certificates that are imported. Equal memories give equal text.
+func (m *Memory) Text() any {
+	if m == nil {
+		return nil
+	}
+	t := &memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect,
 		TargetGroups: m.TargetGroups, RuleOwners: m.RuleOwners, Applied: m.Applied, Placement: m.Placement,
 		Beside: m.Beside, Certificates: m.Certificates}
 	t.Good = slices.AppendSeq(t.Good, maps.Values(m.Good))
 	sorting.By(t.Good, func(a, b intent.Member) int { return byObject(a.Object, b.Object) })
 	t.Policies, t.Listeners = namedTextsOf(m.Policies), namedTextsOf(m.Listeners)
-	text, err := json.Marshal(t)
+	return t
+}
+
+// MarshalJSON implements json.Marshaler.
+func (m *Memory) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(m.Text())
 	if err != nil {
 		return nil, fmt.Errorf("writing the memory of a stack as JSON: %w", err)
 	}

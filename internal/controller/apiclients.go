@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -20,7 +21,9 @@ type apiClients struct {
 }
 
 func newAPIClients(rc *rest.Config, hc *http.Client) (*apiClients, error) {
-	core, coreErr := corev1client.NewForConfigAndClient(rc, hc)
+	ofCore := rest.CopyConfig(rc)
+	ofCore.ContentType = runtime.ContentTypeProtobuf // as controller-runtime's clients have it for built-in kinds
+	core, coreErr := corev1client.NewForConfigAndClient(ofCore, hc)
 	authorization, authorizationErr := authorizationclient.NewForConfigAndClient(rc, hc)
 	kinds, discoveryErr := discovery.NewDiscoveryClientForConfigAndClient(rc, hc)
 	return &apiClients{core: core, authorization: authorization, discovery: kinds}, errors.Join(coreErr, authorizationErr,

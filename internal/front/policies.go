@@ -129,31 +129,31 @@ func (w *Input) recallPolicies() {
 		if m == nil {
 			continue
 		}
-		recalled := func(k annotation.Key) (value string, source intent.Source, ok bool) {
+		recalled := func(k annotation.Key) (value string, ok bool) {
 			raw, written := o.GetAnnotations()[string(k)]
 			if _, valid := annotation.Policy(k, raw); written && valid {
-				return "", source, false
+				return "", false
 			}
-			value, ok = w.policy(o, k)
-			return value, intent.At(owner.Object(o), k.Path()), ok
+			return w.policy(o, k)
 		}
-		if v, at, ok := recalled(kind.ReplacementPolicy); ok && !m.Settings.ReplacementPolicy.Set {
+		source := func(k annotation.Key) intent.Source { return intent.At(owner.Object(o), k.Path()) }
+		if v, ok := recalled(kind.ReplacementPolicy); ok && !m.Settings.ReplacementPolicy.Set {
 			p, _ := replacement.Parse(v)
-			m.Settings.ReplacementPolicy = intent.Of(p.String(), at)
+			m.Settings.ReplacementPolicy = intent.Of(p.String(), source(kind.ReplacementPolicy))
 		}
-		if v, at, ok := recalled(kind.DriftPolicy); ok {
+		if v, ok := recalled(kind.DriftPolicy); ok {
 			policies, _ := drift.Parse(v)
 			fields := map[string]intent.Field[string]{}
 			for g, p := range policies {
-				fields[string(g)] = intent.Of(string(p), at)
+				fields[string(g)] = intent.Of(string(p), source(kind.DriftPolicy))
 			}
 			maps.Copy(fields, m.Settings.DriftPolicy) // of the class
 			m.Settings.DriftPolicy = fields
 		}
-		_, _, ownership := recalled(kind.Ownership)
-		_, _, existing := recalled(kind.Existing)
+		_, ownership := recalled(kind.Ownership)
+		_, existing := recalled(kind.Existing)
 		if name, _ := w.policy(o, kind.Existing); (ownership || existing) && name != "" {
-			at := intent.At(owner.Object(o), kind.Existing.Path())
+			at := source(kind.Existing)
 			switch w.ownership(w.key.Owner, o) {
 			case annotation.SharedIt:
 				m.Settings.Existing = intent.Of(name, at)

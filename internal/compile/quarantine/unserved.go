@@ -30,8 +30,8 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 	out.Findings = map[int]diag.List{}
 	cloned := false
 	for i := range lb.Members {
-		last, good := before.Good[lb.Members[i].Object]
-		good = good && Remembered(last) == LastGood
+		kept, good := before.Good[lb.Members[i].Object]
+		good = good && Remembered(kept) == LastGood
 		if !unserved(&lb.Members[i]) && (!good || !lacksCredentials(&lb.Members[i])) {
 			continue
 		}
@@ -41,6 +41,7 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 		m := &lb.Members[i]
 		r := restoring{member: m, stays: before.Lost(m.Object)}
 		if good {
+			last := kept // of which most members need no copy
 			r.last = &last
 		}
 		r.lookUp()

@@ -23,14 +23,18 @@ import (
 // names or numbers of pods, so that a rolling update repeats no event.
 func (b *Reconciler) podNotes(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints registrar.Endpoints) (
 	found diag.List) {
-	ns, svc := &corev1.Namespace{}, &corev1.Service{}
+	ns := &corev1.Namespace{}
 	if *o.Spec.TargetType != v1beta1.TargetTypeIP || b.Client.Get(ctx, client.ObjectKey{Name: o.Namespace}, ns,
 		client.UnsafeDisableDeepCopy) != nil {
 		return nil
 	}
 	drains, gates := ns.Labels[drain.NamespaceLabel] == drain.Enabled, ns.Labels[readiness.NamespaceLabel] ==
 		readiness.Enabled
-	if !drains && !gates || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name},
+	if !drains && !gates {
+		return nil
+	}
+	svc := &corev1.Service{}
+	if b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name},
 		svc, client.UnsafeDisableDeepCopy) != nil {
 		return nil
 	}

@@ -87,7 +87,6 @@ func (p *pass) withoutPods(ctx context.Context) diag.List {
 	kept := b.memory.get(o)
 	empty := *o.Spec.TargetType == v1beta1.TargetTypeIP && p.endpoints.Len() == 0 &&
 		len(p.found)+len(p.held) == 0
-	svc := &corev1.Service{}
 	switch now := b.Now(); {
 	case !empty && kept.emptySince.IsZero():
 	case !empty:
@@ -97,9 +96,11 @@ func (p *pass) withoutPods(ctx context.Context) diag.List {
 		kept.emptySince = now
 		b.memory.put(o, kept)
 		b.Waker.WakeAfter(withoutPodsFor, queue.Normal, reconcile.Request{NamespacedName: p.name})
-	case now.Sub(kept.emptySince) >= withoutPodsFor && b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace,
-		Name: o.Spec.ServiceRef.Name}, svc) == nil:
-		return bindings.WithoutPods(o, svc, append(b.about(ctx, o), b.declaring(ctx, o)...))
+	case now.Sub(kept.emptySince) >= withoutPodsFor:
+		svc := &corev1.Service{}
+		if b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name}, svc) == nil {
+			return bindings.WithoutPods(o, svc, append(b.about(ctx, o), b.declaring(ctx, o)...))
+		}
 	}
 	return nil
 }

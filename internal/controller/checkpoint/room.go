@@ -17,6 +17,12 @@ type Reducible interface {
 	Reduced() (smaller any, ok bool)
 }
 
+// Texter is a value that is written as another one, whose JSON it has. A method MarshalJSON would make, and the encoder
+// copy, a text of its own.
+type Texter interface {
+	Text() any
+}
+
 // item is an entry of a ConfigMap.
 type item struct {
 	id     ID

@@ -330,6 +330,9 @@ func (s *Store) pack(id ID, value any) (packed []byte, sum [32]byte, err error) 
 func (s *Store) packWhole(id ID, value any) (packed []byte, sum [32]byte, err error) {
 	p, _ := packers.Get().(*packer)
 	defer packers.Put(p)
+	if of, ok := value.(Texter); ok {
+		value = of.Text()
+	}
 	text, err := p.encode(content{id.Kind, id.Name, value})
 	if err != nil {
 		return nil, sum, fmt.Errorf("encoding %s of %s: %w", id.Kind, id.Name, err)

@@ -104,7 +104,7 @@ func (x *Index[U]) Affected(c objects.Change) []U {
 	x.seq++
 	var found []U
 	sets := 0
-	for _, r := range c.Reads() {
+	for r := range c.Reads {
 		if of := x.readers[r]; of.len() > 0 {
 			found = slices.AppendSeq(found, of.all())
 			sets++

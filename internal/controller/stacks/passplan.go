@@ -251,6 +251,10 @@ func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 	if err != nil {
 		return p.unread(ctx, err)
 	}
+	if p.plan.Empty() { // as nearly always: policies change steps, and the brake forgets what was to be deleted
+		p.plan, p.held = s.holdPlan(p.key, p.input, p.compiled.Stack, p.plan)
+		return queue.Exit{}
+	}
 	from := p.basis(nil)
 	from.approved = approved
 	_, final := s.policies(from, func() { p.held = true })

@@ -7,9 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/probe"
-	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -39,16 +37,11 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, p
 		d.Path, d.Matcher = "/AWS.ALB/healthcheck", "12"
 		low, high = 0, 99
 	}
-	if read.String(annotation.HealthCheck).Set {
-		of := probe.Group{Service: svc, Port: port, TargetType: g.TargetType, ProtocolVersion: g.ProtocolVersion}
-		var problem string
-		if d, problem = of.HealthCheck(t.view, d); problem != "" {
-			read.Note(annotation.HealthCheck, diag.UnusableReadinessProbe, problem, probe.Remedy)
-		}
-	}
+	of := probe.Group{Service: svc, Port: port, TargetType: g.TargetType, ProtocolVersion: g.ProtocolVersion}
+	d = of.Annotated(read, annotation.HealthCheck, t.view, d)
 	h := stack.HealthCheck{
 		Protocol:           read.String(annotation.HealthCheckProtocol).Or(d.Protocol),
-		Port:               healthCheckPort(read, svc, g.TargetType, d.Port),
+		Port:               of.AnnotatedPort(read, annotation.HealthCheckPort, d.Port),
 		Path:               read.String(annotation.HealthCheckPath).Or(d.Path),
 		Matcher:            read.String(annotation.SuccessCodes).Or(d.Matcher),
 		IntervalSeconds:    read.Int32(annotation.HealthCheckInterval).Or(d.IntervalSeconds),
@@ -75,18 +68,4 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, p
 			"lower the timeout, or raise the interval")
 	}
 	return h
-}
-
-// healthCheckPort is the port of the annotation if it is valid, else def.
-func healthCheckPort(read annotation.Reader, svc *corev1.Service, targetType, def string) string {
-	f := read.String(annotation.HealthCheckPort)
-	if !f.Set {
-		return def
-	}
-	port, problem, remedy := serviceport.HealthCheck(svc, f.Value, targetType)
-	if problem != "" {
-		read.Invalid(annotation.HealthCheckPort, problem, remedy)
-		return def
-	}
-	return port
 }

@@ -1,5 +1,5 @@
-// Package probe makes health checks of target groups from readiness probes of pods, for all front ends. It returns
-// problems and records no findings. Its caller reads the pods.
+// Package probe makes health checks of target groups from readiness probes of pods, for all front ends, and reads what
+// annotations of Ingresses and Services say of health checks in the same words. Its caller reads the pods.
 package probe
 
 import (
@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -56,6 +57,34 @@ func (g Group) HealthCheck(v *objects.View, otherwise stack.HealthCheck) (h stac
 			g.Service.Namespace, g.Service.Name, problem)
 	}
 	return h, ""
+}
+
+// Annotated returns HealthCheck if annotation k asks for it, and otherwise if it does not. It notes the problem.
+func (g Group) Annotated(read annotation.Reader, k annotation.Key, v *objects.View,
+	otherwise stack.HealthCheck) stack.HealthCheck {
+	if !read.String(k).Set {
+		return otherwise
+	}
+	h, problem := g.HealthCheck(v, otherwise)
+	if problem != "" {
+		read.Note(k, diag.UnusableReadinessProbe, problem, Remedy)
+	}
+	return h
+}
+
+// AnnotatedPort returns the port that annotation k gives to a health check if it is valid, else def. Port names are those
+// of the target group's Service.
+func (g Group) AnnotatedPort(read annotation.Reader, k annotation.Key, def string) string {
+	f := read.String(k)
+	if !f.Set {
+		return def
+	}
+	port, problem, remedy := serviceport.HealthCheck(g.Service, f.Value, g.TargetType)
+	if problem != "" {
+		read.Invalid(k, problem, remedy)
+		return def
+	}
+	return port
 }
 
 func (g Group) of(pod *corev1.Pod, h stack.HealthCheck) (_ stack.HealthCheck, problem string) {

@@ -9,9 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/probe"
-	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -35,17 +33,11 @@ func usualHealthCheck(svc *corev1.Service, targetType string) stack.HealthCheck 
 // healthCheck is the health check of a target group of svc.
 func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, targetType string) stack.HealthCheck {
 	usual := usualHealthCheck(svc, targetType)
-	d := usual
-	if t.read.String(annotation.ServiceHealthCheck).Set {
-		of := probe.Group{Service: svc, Port: port, TargetType: targetType, Network: true}
-		var problem string
-		if d, problem = of.HealthCheck(t.view, d); problem != "" {
-			t.read.Note(annotation.ServiceHealthCheck, diag.UnusableReadinessProbe, problem, probe.Remedy)
-		}
-	}
+	of := probe.Group{Service: svc, Port: port, TargetType: targetType, Network: true}
+	d := of.Annotated(t.read, annotation.ServiceHealthCheck, t.view, usual)
 	h := stack.HealthCheck{
 		Protocol:           t.healthCheckProtocol(d.Protocol),
-		Port:               t.healthCheckPort(svc, targetType, d.Port),
+		Port:               of.AnnotatedPort(t.read, annotation.ServiceHCPort, d.Port),
 		IntervalSeconds:    t.read.Int32(annotation.ServiceHCInterval).Or(d.IntervalSeconds),
 		TimeoutSeconds:     usual.TimeoutSeconds,
 		HealthyThreshold:   t.read.Int32(annotation.ServiceHCHealthy).Or(d.HealthyThreshold),
@@ -105,19 +97,4 @@ func (t *translation) healthCheckProtocol(def string) string {
 	}
 	t.read.Invalid(annotation.ServiceHCProtocol, "unsupported health check protocol "+f.Value, "write tcp, http or https")
 	return def
-}
-
-// healthCheckPort is the port of the annotation if it is valid, else def. Port names are those of the target group's
-// Service.
-func (t *translation) healthCheckPort(svc *corev1.Service, targetType, def string) string {
-	f := t.read.String(annotation.ServiceHCPort)
-	if !f.Set {
-		return def
-	}
-	port, problem, remedy := serviceport.HealthCheck(svc, f.Value, targetType)
-	if problem != "" {
-		t.read.Invalid(annotation.ServiceHCPort, problem, remedy)
-		return def
-	}
-	return port
 }

@@ -23,8 +23,10 @@ func claims(cluster string, tags map[string]string) (out []claim) {
 	}
 	for _, k := range owner.Kinds {
 		name, tagged := tags[StackTag(k.Owner)]
-		id := tags[ResourceTag(k.Owner)]
-		if tagged && id != "" {
+		if !tagged {
+			continue
+		}
+		if id := tags[ResourceTag(k.Owner)]; id != "" {
 			out = append(out, claim{stack.Key{Owner: k.Owner, ID: stack.ParseID(name)}, id})
 		}
 	}

@@ -88,20 +88,25 @@ func ChangeOf(kind Kind, before, after metav1.Object) Change {
 
 // Matches reports whether a change can change the result of the read.
 func (r Read) Matches(c Change) bool {
-	return r.Kind == c.Kind && slices.Contains(c.Reads(), r)
+	for of := range c.Reads {
+		if of == r {
+			return true
+		}
+	}
+	return false
 }
 
-// Reads returns the reads whose result the change can change.
-func (c Change) Reads() []Read {
-	out := make([]Read, 0, 3+len(c.Named))
-	out = append(out, Read{Kind: c.Kind, Namespace: c.Namespace, Name: c.Name}, Read{Kind: c.Kind})
-	if c.Namespace != "" {
-		out = append(out, Read{Kind: c.Kind, Namespace: c.Namespace})
+// Reads yields the reads whose result the change can change.
+func (c Change) Reads(yield func(Read) bool) {
+	if !yield(Read{Kind: c.Kind, Namespace: c.Namespace, Name: c.Name}) || !yield(Read{Kind: c.Kind}) ||
+		c.Namespace != "" && !yield(Read{Kind: c.Kind, Namespace: c.Namespace}) {
+		return
 	}
 	for _, to := range c.Named {
-		out = append(out, Read{Kind: c.Kind, Names: to})
+		if !yield(Read{Kind: c.Kind, Names: to}) {
+			return
+		}
 	}
-	return out
 }
 
 // View reads through a Reader and records the reads. It is not safe for concurrent use.

@@ -130,6 +130,9 @@ type revocation struct {
 func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 	add := missing(want, d.resolve, have, canonical.Literal)
 	drop := missing(have, canonical.Literal, want, d.resolve)
+	if len(add)+len(drop) == 0 { // as nearly always
+		return
+	}
 	limit := max(d.rulesPerGroup(), d.lists().Count(have))
 	first, rest := d.lists().Room(have, add, drop, sgrules.Of(d.byIdentity(want)), limit)
 	var made plan.StepID

@@ -13,21 +13,21 @@ func subnetChanges(have, want stack.LoadBalancer) []string {
 	if len(want.Subnets) == 0 {
 		return nil
 	}
-	set := func(ms []stack.SubnetMapping) map[string]stack.SubnetMapping {
-		out := map[string]stack.SubnetMapping{}
-		for _, m := range ms {
-			out[m.Subnet] = m
+	prefixes := func(ms []stack.SubnetMapping) map[string]string {
+		out := make(map[string]string, len(ms))
+		for i := range ms {
+			out[ms[i].Subnet] = ms[i].SourceNATPrefix
 		}
 		return out
 	}
-	h, w := set(have.Subnets), set(want.Subnets)
+	h, w := prefixes(have.Subnets), prefixes(want.Subnets)
 	var why reasons
 	for _, s := range slices.Sorted(maps.Keys(w)) {
 		old, ok := h[s]
 		if !ok {
 			why = append(why, "add subnet "+s)
-		} else if p := w[s].SourceNATPrefix; p != stack.AutoAssigned {
-			why.managed("source NAT prefix of "+s, old.SourceNATPrefix, p)
+		} else if p := w[s]; p != stack.AutoAssigned {
+			why.managed("source NAT prefix of "+s, old, p)
 		}
 	}
 	for _, s := range slices.Sorted(maps.Keys(h)) {

@@ -135,7 +135,11 @@ func (t *Table) Extend(binding string, groups map[string][]stack.Permission, unp
 
 // union is the permissions of a, and those of b that a lacks.
 func union(a, b []stack.Permission) []stack.Permission {
-	out, has := slices.Clone(a), make(map[stack.Permission]bool, len(a))
+	out := slices.Clone(a)
+	if len(b) == 0 {
+		return out
+	}
+	has := make(map[stack.Permission]bool, len(a))
 	for _, p := range a {
 		has[p] = true
 	}

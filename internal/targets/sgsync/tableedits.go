@@ -39,7 +39,7 @@ func (t *Table) remember(binding string, before need, now *need) {
 // narrow drops former ranges that, together with the present needs of a binding, are wider than Wide allows: edits
 // must not add up to a wide range. It does not limit needs that were wide before, or that are wide now.
 func narrow(former, before, now []stack.Permission) []stack.Permission {
-	if len(Wide(rangesOf(before))) > 0 || len(Wide(rangesOf(now))) > 0 {
+	if len(former) == 0 || len(Wide(rangesOf(before))) > 0 || len(Wide(rangesOf(now))) > 0 {
 		return former
 	}
 	wide := map[netip.Prefix]bool{}
