@@ -328,10 +328,18 @@ func sorted[T any](list []T, id func(*T) string) []T {
 func (b *build) trace(kind stack.Kind, id string, members []int, fields map[string]intent.Source) {
 	ref := stack.Ref{Kind: kind, ID: id}
 	o := b.origins[ref]
-	for _, i := range members {
-		if !slices.Contains(o.Objects, b.members[i].Object) {
-			o.Objects = append(o.Objects, b.members[i].Object)
+	known := map[diag.Object]bool{}
+	if len(members) > 1 { // of a group thousands
+		for _, x := range o.Objects {
+			known[x] = true
 		}
+	}
+	for _, i := range members {
+		x := b.members[i].Object
+		if !known[x] && (len(members) > 1 || !slices.Contains(o.Objects, x)) {
+			o.Objects = append(o.Objects, x)
+		}
+		known[x] = true
 	}
 	for name, source := range fields {
 		if source == (intent.Source{}) {

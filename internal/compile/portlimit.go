@@ -139,17 +139,15 @@ func (b *build) places(of []*port) map[*port]int {
 // notePorts notes on each member which of its ports have no listener, with the arithmetic. A listener of a Gateway has
 // conditions of its own, and so a finding.
 func (b *build) notePorts(all []*port, out map[*port]bool, exceeded *limit) {
-	for i := range b.members {
-		var own int
-		var left []*port
-		for _, p := range all {
-			if b.declarer(p) != i {
-				continue
-			}
-			if own++; out[p] {
-				left = append(left, p)
-			}
+	declared, without := map[int]int{}, map[int][]*port{} // by the member that declares them
+	for _, p := range all {
+		i := b.declarer(p)
+		if declared[i]++; out[p] {
+			without[i] = append(without[i], p)
 		}
+	}
+	for i := range b.members {
+		own, left := declared[i], without[i]
 		sum := fmt.Sprintf("%s declares %d", b.members[i].Object, own)
 		if own < len(all) {
 			sum = fmt.Sprintf("the members of its group declare %d, of which %s declares %d", len(all), b.members[i].Object, own)
@@ -172,7 +170,8 @@ func (b *build) noteWithoutListener(i int, left []*port, sum string, exceeded *l
 	if len(left) > 1 {
 		which = "ports " + portRanges(left) + " have"
 	}
-	l := b.members[i].Listeners[b.places(left[:1])[left[0]]]
+	at := slices.IndexFunc(b.members[i].Listeners, func(l intent.Listener) bool { return l.Port == left[0].number })
+	l := b.members[i].Listeners[max(at, 0)]
 	d := excess(b.members[i].Object, cmp.Or(l.DefaultSource.Path(), l.Source.Path()),
 		fmt.Sprintf("%s no listener: %s load balancer allows %d listeners, and %s; existing listeners stay, and the lowest "+
 			"of the other ports get the free places",

@@ -155,7 +155,7 @@ func (b *build) bind(i int, tg *intent.TargetGroup, out stack.TargetGroup) {
 // labelsOf are the labels of the TargetGroupBindings of a member.
 func (b *build) labelsOf(i int) map[string]string {
 	owners := []map[string]string{b.e.Labels[b.members[i].Object]}
-	if owners[0] == nil { // a route of a Gateway
+	if owners[0] == nil && b.e.Key.Owner.OfGateway() { // a route; members of a group get no labels of others
 		for j := range b.e.Members {
 			owners = append(owners, b.e.Labels[b.e.Members[j].Object])
 		}

@@ -44,9 +44,16 @@ func (w Owner) founds() bool { return !w.Agrees }
 
 func (w Owner) unranked() bool { return w.Unranked }
 
-// ownedBy reports whether a member is an owner with a property.
-func (e Effect) ownedBy(o diag.Object, is func(Owner) bool) bool {
-	return slices.ContainsFunc(e.Owners, func(w Owner) bool { return w.Member == o && is(w) })
+// owners reports whether a member is an owner with a property.
+type owners func(o diag.Object, is func(Owner) bool) bool
+
+// ownedBy returns the owners of the value: a group may have thousands.
+func (e Effect) ownedBy() owners {
+	of := make(map[diag.Object][]Owner, len(e.Owners))
+	for _, w := range e.Owners {
+		of[w.Member] = append(of[w.Member], w)
+	}
+	return func(o diag.Object, is func(Owner) bool) bool { return slices.ContainsFunc(of[o], is) }
 }
 
 // candidate is a member's value of a shared setting, as text.
@@ -167,9 +174,8 @@ func (g *Group) resolveAmong(q *conflict) resolution {
 // owner keep the value, unless it follows its owners, or an owner sets a stricter one. Then their value is the limit:
 // if no owner's value is equal to it or stricter, it takes effect.
 func (g *Group) held(q *conflict, p protection, last Effect) []int {
-	owns := func(at int, may func(Owner) bool) bool {
-		return last.ownedBy(g.Members[q.candidates[at].member].Object, may)
-	}
+	owned := last.ownedBy()
+	owns := func(at int, may func(Owner) bool) bool { return owned(g.Members[q.candidates[at].member].Object, may) }
 	founds := func(at int) bool { return owns(at, Owner.founds) }
 	all := indexes(q.candidates)
 	changed := filter(all, founds)
@@ -212,14 +218,13 @@ func (g *Group) held(q *conflict, p protection, last Effect) []int {
 // that set it have left. What a namespace removes that is still there, it wants no longer. Values of others that were
 // ignored so far do not take effect by its edit, but those of members that may have set the value first do.
 func (g *Group) ended(q *conflict, last Effect) func(member int) bool {
-	stays := slices.ContainsFunc(g.Counting(q.among), func(i int) bool {
-		return slices.ContainsFunc(last.Owners, func(w Owner) bool {
-			return w.Member.Namespace == g.Members[i].Object.Namespace
-		})
-	})
-	return func(i int) bool {
-		return !stays || last.ownedBy(g.Members[i].Object, Owner.unranked)
+	set := map[string]bool{}
+	for _, w := range last.Owners {
+		set[w.Member.Namespace] = true
 	}
+	stays := slices.ContainsFunc(g.Counting(q.among), func(i int) bool { return set[g.Members[i].Object.Namespace] })
+	owned := last.ownedBy()
+	return func(i int) bool { return !stays || owned(g.Members[i].Object, Owner.unranked) }
 }
 
 // guardian is the member that may change a default which AWS has, where nothing is remembered; oldest is the oldest
@@ -391,9 +396,10 @@ func (g *Group) record(q *conflict, r resolution) {
 	p, value := protectionOf(q.setting), q.candidates[r.winner].value
 	e := Effect{Value: value}
 	last, known := g.Last(q.setting)
+	owned := last.ownedBy()
 	founders := filter(indexes(q.candidates), func(at int) bool {
 		o := g.Members[q.candidates[at].member].Object
-		return q.candidates[at].value == value && last.ownedBy(o, Owner.founds)
+		return q.candidates[at].value == value && owned(o, Owner.founds)
 	})
 	first := g.oldestOf(q, r)
 	// Owners that only agreed with the value still do so when those that could change it are gone, or set a looser one.
@@ -401,7 +407,7 @@ func (g *Group) record(q *conflict, r resolution) {
 	for _, c := range q.candidates {
 		o := g.Members[c.member].Object
 		if c.value != value {
-			if agreed && last.ownedBy(o, Owner.founds) {
+			if agreed && owned(o, Owner.founds) {
 				e.Owners = append(e.Owners, Owner{Member: o, Path: c.path})
 			}
 			continue
@@ -412,7 +418,7 @@ func (g *Group) record(q *conflict, r resolution) {
 			})
 		w := Owner{Member: o, Path: c.path, Agrees: agreed || !founds}
 		// What class parameters set, no member may have set first.
-		w.Unranked = w.Agrees && !c.class && (last.ownedBy(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
+		w.Unranked = w.Agrees && !c.class && (owned(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
 		e.Owners = append(e.Owners, w)
 	}
 	if p.tighter != nil {
@@ -436,10 +442,14 @@ func (g *Group) oldestOf(q *conflict, r resolution) int {
 // limits are the values of members that agreed with the owners before these set a stricter one. A limit ends when its
 // member no longer sets the value.
 func (g *Group) limits(q *conflict, p protection, now, last Effect) (out []Limit) {
+	owned, before := last.ownedBy(), map[Limit]bool{}
+	for _, l := range last.Limits {
+		before[l] = true
+	}
 	for _, c := range q.candidates {
 		l := Limit{g.Members[c.member].Object, c.value}
-		agreed := c.value == last.Value && last.ownedBy(l.Member, func(w Owner) bool { return w.Agrees })
-		if slices.Contains(last.Limits, l) || agreed && p.tighter(now.Value, c.value) {
+		agreed := c.value == last.Value && owned(l.Member, func(w Owner) bool { return w.Agrees })
+		if before[l] || agreed && p.tighter(now.Value, c.value) {
 			out = append(out, l)
 		}
 	}
