@@ -164,7 +164,7 @@ func concerning(reader objects.Reader, c *config.Config, objs []placed) func(sta
 	affected := map[objects.Read]bool{}
 	for _, x := range objs {
 		kind, _ := objects.KindOf(x.object)
-		for _, r := range objects.ChangeOf(kind, x.former, x.object).Reads() {
+		for r := range objects.ChangeOf(kind, x.former, x.object).Reads {
 			affected[r] = true
 		}
 	}

@@ -55,7 +55,7 @@ func (x *Index[U]) Update(u U, begun uint64, reads []objects.Read) (stale bool) 
 		return true
 	}
 	for s := begun; s < x.seq; s++ {
-		for _, r := range x.recent[s%mostRecent].Reads() {
+		for r := range x.recent[s%mostRecent].Reads {
 			if slices.Contains(reads, r) {
 				return true
 			}
