@@ -76,7 +76,7 @@ func (s *described) rows(b *strings.Builder, path string) {
 		meaning := strings.ReplaceAll(strings.ReplaceAll(f.Description, "\n", " "), "|", "\\|")
 		if f.Items != nil {
 			for _, r := range f.Items.Rules {
-				meaning += " Of each: " + r.Message + "."
+				meaning += " For each entry: " + r.Message + "."
 			}
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", label, f.kind(), absent, meaning)

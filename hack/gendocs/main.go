@@ -168,9 +168,9 @@ func findings(root string) (string, error) {
 	var b strings.Builder
 	b.WriteString("# Findings\n\n" + generated + "Every finding ends with its code in brackets.\n" +
 		"Its text says what is wrong, in which field, and what to do.\n\n" +
-		"The event of a finding has the reason in the table, with two exceptions: " +
-		"if AWS refuses a write, the reason is FailedDeployModel, and if something fails before the first write, it is " +
-		"FailedBuildModel.\n\n" +
+		"The table shows the reason of the event, with two exceptions.\n" +
+		"If AWS refuses a write, the reason is FailedDeployModel.\n" +
+		"If something fails before the first write, the reason is FailedBuildModel.\n\n" +
 		"A finding of class *note* stops nothing. A finding of class *invalid* waits for an edit.\n" +
 		"After a finding of another class, the controller tries again.\n\n| Code | Event reason | Class | Meaning " +
 		"|\n|---|---|---|---|\n")

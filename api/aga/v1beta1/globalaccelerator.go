@@ -59,11 +59,11 @@ type PortRange struct {
 
 // PortOverride sends what arrives at a port of the listener to another port of the endpoints.
 type PortOverride struct {
-	// ListenerPort is the port of the listener; it lies within its port ranges.
+	// ListenerPort is the port of the listener. It must be in a port range of the listener.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	ListenerPort int32 `json:"listenerPort"`
-	// EndpointPort is the port of the endpoints; it lies within the port ranges of no listener of the accelerator.
+	// EndpointPort is the port of the endpoints. It must not be in a port range of any listener of the accelerator.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	EndpointPort int32 `json:"endpointPort"`
@@ -74,8 +74,8 @@ type PortOverride struct {
 // +kubebuilder:validation:XValidation:rule="self.type != 'EndpointID' || (has(self.endpointID) && !has(self.name))",message="endpointID is required and name must not be set when type is EndpointID"
 // +kubebuilder:validation:XValidation:rule="self.type == 'EndpointID' || (has(self.name) && !has(self.endpointID))",message="name is required and endpointID must not be set when type is Service/Ingress/Gateway"
 type Endpoint struct {
-	// Type of the endpoint: Service, Ingress or Gateway for the load balancer of such an object, EndpointID for what
-	// endpointID names.
+	// Type of the endpoint. Service, Ingress and Gateway mean the load balancer of that object. EndpointID means the
+	// resource in AWS that endpointID names.
 	Type EndpointType `json:"type"`
 	// EndpointID is the ARN of an Application or Network Load Balancer, the allocation id of an Elastic IP address or the
 	// id of an EC2 instance. Type EndpointID only.
@@ -89,13 +89,14 @@ type Endpoint struct {
 	// ReferenceGrant there.
 	// +optional
 	Namespace *string `json:"namespace,omitempty"`
-	// Weight is the endpoint's share of the traffic of its endpoint group, of the sum of the weights. 0 sends it none.
+	// Weight of the endpoint. Its share of the traffic of the endpoint group is the weight divided by the sum of all
+	// weights. With 0, the endpoint gets no traffic.
 	// +optional
 	// +kubebuilder:default=128
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=255
 	Weight *int32 `json:"weight,omitempty"`
-	// ClientIPPreservationEnabled keeps the addresses of clients as the source of what reaches the endpoint.
+	// ClientIPPreservationEnabled has requests reach the endpoint with the client's IP address as source address.
 	// +optional
 	// +kubebuilder:default=true
 	ClientIPPreservationEnabled *bool `json:"clientIPPreservationEnabled,omitempty"`
@@ -103,8 +104,9 @@ type Endpoint struct {
 
 // EndpointGroup holds the endpoints of one listener in one region.
 type EndpointGroup struct {
-	// Region of the endpoints; by default that of the cluster. Each endpoint group of a listener has another one.
-	// Services, Ingresses and Gateways are of the cluster's region; those of others are given by endpointID.
+	// Region of the endpoints; by default that of the cluster. Each endpoint group of a listener must have a different
+	// region. Services, Ingresses and Gateways must be in the cluster's region. Name endpoints of other regions with
+	// endpointID.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Region *string `json:"region,omitempty"`
@@ -125,11 +127,12 @@ type EndpointGroup struct {
 
 // Listener takes connections at the addresses of the accelerator.
 type Listener struct {
-	// Protocol of the listener. It may be absent where the accelerator has one listener with one endpoint group with one
-	// endpoint: it is then read off the load balancer, and a load balancer with both protocols gets a listener for each.
+	// Protocol of the listener. You can omit it if the accelerator has exactly one listener, one endpoint group and one
+	// endpoint. The controller then reads the protocol from the load balancer. If the load balancer has TCP and UDP, the
+	// accelerator gets a listener for each.
 	// +optional
 	Protocol *Protocol `json:"protocol,omitempty"`
-	// PortRanges of the listener. They may be absent where protocol may.
+	// PortRanges of the listener. You can omit them under the same condition as protocol.
 	// +optional
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=10
@@ -190,7 +193,7 @@ type GlobalAcceleratorStatus struct {
 	// DNSName of the accelerator, for its IPv4 addresses.
 	// +optional
 	DNSName *string `json:"dnsName,omitempty"`
-	// DualStackDNSName is the name for its IPv4 and IPv6 addresses, of accelerators of type DUAL_STACK.
+	// DualStackDNSName is the DNS name for the IPv4 and IPv6 addresses. Only accelerators of type DUAL_STACK have it.
 	// +optional
 	DualStackDNSName *string `json:"dualStackDnsName,omitempty"`
 	// IPSets are the static IP addresses, by family.

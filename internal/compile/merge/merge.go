@@ -212,9 +212,9 @@ func (g *Group) explain(q *conflict, r resolution, loser int, shown string) (why
 		if o.Kind != "Ingress" {
 			one = "a " + o.Kind
 		}
-		return fmt.Sprintf("the group was built without one, and its default is changed only by %s of namespace %s, whose "+
-				"%s is its oldest member", diag.Plural(o.Kind), o.Namespace, o),
-			fmt.Sprintf("have it set on %s of namespace %s, or remove it here", one, o.Namespace)
+		return fmt.Sprintf("the group has the default value, and only %s of namespace %s change it, because the oldest "+
+				"member of the group is %s", diag.Plural(o.Kind), o.Namespace, o),
+			fmt.Sprintf("set it on %s of namespace %s, or remove it here", one, o.Namespace)
 	}
 	x, y := q.candidates[r.winner], q.candidates[loser]
 	why = fmt.Sprintf("%s has %s, and ", g.Members[x.member].Object, shown)
@@ -228,7 +228,7 @@ func (g *Group) explain(q *conflict, r resolution, loser int, shown string) (why
 	case tighter(x, y):
 		rule = "the stricter value comes first"
 	case r.incumbent && (!first || tighter(y, x)):
-		return why + "the value in effect stays until it changes there",
+		return why + "the value in effect stays until that object changes it",
 			"set the same value, or change the value of the other object first"
 	}
 	return why + rule, "set the same value on both objects, or set it on only one"

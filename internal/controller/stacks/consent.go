@@ -12,7 +12,7 @@ import (
 )
 
 // errConsentChanged is the error of a pass that rests on a consent which AWS no longer has.
-var errConsentChanged = errors.New("the consent of a load balancer of others has changed")
+var errConsentChanged = errors.New("the tags by which the owner of a load balancer consents have changed")
 
 // freshConsents reads again, before a plan is executed, the tags by which load balancers of others consent to it. It
 // returns the observation with these tags. Listings and facts may be minutes old.

@@ -200,8 +200,8 @@ var table = map[Code]Info{
 	UnknownAnnotation: {Note, UnknownKey},
 	// an object has an annotation of another controller, which has no effect; the note says what to write instead.
 	ForeignAnnotation: {Note, NoteReason},
-	// something that restricts or protects has no effect, such as an annotation of another controller, and nothing
-	// restricts these requests instead.
+	// something that restricts or protects has no effect, such as an annotation of another controller, so the requests
+	// are not protected.
 	GuardNotApplied: {Note, NoteReason},
 	// a setting is valid, but this version ignores it.
 	UnsupportedFeature: {Note, NoteReason},
@@ -216,17 +216,17 @@ var table = map[Code]Info{
 	AdditionInUse: {Note, NoteReason},
 	// two members of a group declare different values for one setting of the shared load balancer.
 	ConflictingSettings: {Conflict, FailedBuildModel},
-	// the shared settings of a group do not change until a member is corrected whose last valid settings are unknown;
-	// rules and targets of the other members change.
+	// the controller does not know the last valid settings of an invalid member, so the shared settings of the group do
+	// not change until somebody corrects this member; rules and targets of the other members change.
 	SettingsWait: {Note, NoteReason},
-	// a member of a group waits for another member: with --strict-groups until all are valid; otherwise because the
-	// controller does not know what is deployed for that member, and AWS has no load balancer whose settings it could
-	// keep.
+	// a member of a group waits for another member. With --strict-groups, it waits until all members are valid. Without
+	// it, the controller does not know what is deployed for the other member, and AWS has no load balancer whose settings
+	// the controller could keep.
 	GroupWaits: {Conflict, FailedBuildModel},
 	// a rule of the Ingress cannot be expressed as a listener rule.
 	InvalidRule: {Invalid, FailedBuildModel},
-	// a rule matches requests of another namespace's rule in the group, and only one of the two answers them: the
-	// Ingress that joined earlier, or the one with the lower group.order; or a more specific listener of another
+	// a rule of another namespace in the group matches the same requests; the rule with the lower group.order answers
+	// them, and with equal order the rule of the Ingress that joined earlier. Also, a more specific listener of another
 	// namespace takes requests of a route.
 	OverlappingRule: {Note, NoteReason},
 	// no request reaches a rule or one of its matches, because an earlier rule or ssl-redirect answers all of its
@@ -296,9 +296,9 @@ var table = map[Code]Info{
 	TakenWithoutConsent: {Note, NoteReason},
 	// AWS refuses to change the protocol of a listener; the listener keeps its protocol.
 	ProtocolRefused: {Invalid, FailedDeployModel},
-	// the names of two Ingresses of a group, or of two routes of a Gateway, and of their Services join to the identity
-	// of one target group; the one that uses the target group keeps it, and the controller does not accept the other
-	// one.
+	// two Ingresses of a group, or two routes of a Gateway, would use the same target group, because their names and
+	// those of their Services give the same text when they are joined; the one that uses the target group keeps it, and
+	// the controller does not accept the other one.
 	TargetGroupTaken: {Conflict, FailedBuildModel},
 	// an object names a target group of another namespace without a ReferenceGrant there, or a target group outside
 	// this cluster that --external-target-groups does not allow; the rule answers 503.
@@ -314,8 +314,8 @@ var table = map[Code]Info{
 	// targets stay registered in the target group of a TargetGroupBinding, because they were, or may have been,
 	// registered before the binding was created.
 	TargetsKept: {Note, NoteReason},
-	// a named web ACL does not exist in the account and region; an object that serves keeps AWS's web ACL, and clients
-	// do not reach a new object.
+	// a named web ACL does not exist in the account and region; an object that already serves keeps its present web ACL,
+	// and a new object does not serve.
 	WebACLNotFound: {NotFound, FailedBuildModel},
 	// the account has no subscription to Shield Advanced, so Shield cannot protect anything.
 	NotSubscribed: {NotFound, FailedDeployModel},
@@ -341,11 +341,11 @@ var table = map[Code]Info{
 	OnHold: {Note, NoteReason},
 	// an administrator holds the load balancer; a write to AWS or a deletion waits for the end of the hold.
 	PlanOnHold: {Conflict, FailedDeployModel},
-	// an entry of the ConfigMap with the holds is unreadable; it holds nothing, or its earlier hold lasts until its
-	// last readable end.
+	// an entry of the ConfigMap with the holds is unreadable; the entry has no effect; if the controller could read an
+	// earlier version of the entry, that hold lasts until the end that this version names.
 	HoldUnreadable: {Invalid, FailedReconcile},
-	// a member of a group has an annotation that affects all members, and its namespace does not decide in the group;
-	// its present version is not deployed.
+	// a member of a group has an annotation that affects all members, but its namespace may not set what the group
+	// shares; the controller does not deploy this version of the member.
 	SettingNotPermitted: {Invalid, FailedBuildModel},
 	// an annotation approves another plan or none; nothing of the load balancer changes until it approves the desired
 	// one.
@@ -359,7 +359,7 @@ var table = map[Code]Info{
 	// AWS resets connections to a node whose last ready pod ends, in a namespace that asks for pods to end without a
 	// lost request.
 	ConnectionsReset: {Note, NoteReason},
-	// a change made in AWS by hand stays, because of drift policy report, until an edit sets another value.
+	// a change made in AWS by hand stays, because the drift policy is report, until an edit sets another value.
 	DriftReported: {Note, NoteReason},
 	// the controller found a change made in AWS by hand, and undoes it.
 	DriftCorrected: {Note, NoteReason},
@@ -387,13 +387,13 @@ var table = map[Code]Info{
 	// cluster registers in a target group of several clusters.
 	ObjectNotWritten: {Transient, FailedDeployModel},
 	// a policy, webhook or quota of the cluster refuses a write of the controller to the API server: a
-	// TargetGroupBinding, a finalizer, a status, a checkpoint; the message names both.
+	// TargetGroupBinding, a finalizer, a status, a checkpoint; the message names the policy and the object.
 	PolicyDenied: {Denied, FailedDeployModel},
 	// the deletion of an object has waited for AWS for minutes; the object, and its namespace, stay until the deletion
 	// is complete.
 	DeletionWaits: {Transient, FailedDeployModel},
-	// a target group has no targets, because its Service has a type without endpoints, no node has the requested
-	// labels, or no pod has been ready for a minute that its Service selects; its requests get no answer, or 503.
+	// a target group has no targets, because its Service has a type without endpoints, no node has the requested labels,
+	// or for a minute no pod that the Service selects has been ready; its requests get no answer, or 503.
 	NoTargets: {Note, NoteReason},
 	// no target of a target group passes its health check.
 	NoHealthyTargets: {Note, UnhealthyTargets},
@@ -406,8 +406,8 @@ var table = map[Code]Info{
 	UnansweredHealthCheck: {Note, NoteReason},
 	// pods have waited for minutes for their targets to become healthy.
 	ReadinessGateClosed: {Note, UnhealthyTargets},
-	// a backend of a route does not exist, has no such port, is of an unknown kind, or needs a ReferenceGrant; the other
-	// backends of the rule get its share of the requests, or they get 500.
+	// a backend of a route does not exist, has no such port, is of an unknown kind, or needs a ReferenceGrant; its share
+	// of the requests goes to the other backends of the rule; if there are none, clients get 500.
 	BackendUnresolved: {Note, BackendNotFound},
 	// a parentRef of a route attaches to no listener of the Gateway, so the route serves nothing there.
 	RouteNotAttached: {Note, FailedBuildModel},
@@ -441,8 +441,8 @@ var table = map[Code]Info{
 	// the tags do not show which security group of a network interface gets the rules for load balancers; the
 	// controller chose one.
 	SecurityGroupUnclear: {Note, FailedNetwork},
-	// spec.networking of a TargetGroupBinding has an invalid peer or port; the controller applies the rest of it, and
-	// revokes no rule that it may declare.
+	// spec.networking of a TargetGroupBinding has an invalid peer or port; the controller applies the valid peers and
+	// ports, and keeps existing rules that the invalid ones may declare.
 	InvalidNetworking: {Invalid, FailedNetwork},
 	// a TargetGroupBinding, or its Service or load balancer, asks for ports on which no target listens, for ports of
 	// nodes, or for too many public addresses, and --binding-networking does not allow that; the controller applies the
@@ -473,11 +473,11 @@ var table = map[Code]Info{
 	RoleNotAssumed: {Denied, FailedReconcile},
 	// --assumable-roles does not let the TargetGroupBindings of the namespace name this role.
 	RoleNotAllowed: {Invalid, FailedReconcile},
-	// a TargetGroupBinding is removed whose role the controller can no longer assume: its targets in the other account
-	// stay registered.
+	// the controller can no longer assume the role of a TargetGroupBinding that is removed, so its targets in the other
+	// account stay registered.
 	TargetsStranded: {Note, NoteReason},
 	// the API server did not accept the fields that the controller adds to a TargetGroupBinding from its target group;
-	// nothing is registered before.
+	// until it does, the controller registers no target.
 	BindingNotCompleted: {Transient, FailedReconcile},
 	// a Secret does not exist; if it is for a login, existing rules keep their login and new ones answer 503; if it is
 	// of spec.tls, the certificate imported before stays in use.
@@ -527,8 +527,8 @@ var table = map[Code]Info{
 	TargetGroupKept: {Note, NoteReason},
 	// the security group of a load balancer admits no client, because an annotation for its sources is empty.
 	NoClientAdmitted: {Note, NoteReason},
-	// the API server did not accept a checkpoint that records which resources in AWS are duplicates; the controller
-	// deletes nothing of the load balancer before.
+	// the API server did not accept a checkpoint that records which resources in AWS are duplicates; until it does, the
+	// controller deletes nothing of the load balancer.
 	CheckpointNotWritten: {Transient, FailedDeployModel},
 	// the API server does not serve TargetGroupBindings, because their definition was removed or never applied; the
 	// controller registers no target before you apply it.
@@ -542,8 +542,9 @@ var table = map[Code]Info{
 	AddressNotUsable: {NotFound, FailedBuildModel},
 	// AWS does not accept the declaration of a GlobalAccelerator; its accelerator does not change.
 	InvalidAccelerator: {Invalid, FailedBuildModel},
-	// the load balancer of an endpoint of a GlobalAccelerator is unknown: the object does not exist, has none, or must
-	// not be named; an endpoint that served before stays if the cause may be temporary.
+	// the load balancer of an endpoint of a GlobalAccelerator is unknown: the object does not exist, has no load
+	// balancer, or the GlobalAccelerator may not refer to it; an endpoint that served before stays if the cause may be
+	// temporary.
 	EndpointNotLoaded: {NotFound, WarningEndpoints},
 	// the accelerator in a GlobalAccelerator's status does not have the tags of the object, so the controller neither
 	// changes nor deletes it.
