@@ -67,7 +67,8 @@ func (o *doctorOptions) leaderReport(ctx context.Context, k client.Reader, now t
 	switch err := k.Get(ctx, key, m); {
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("there is no ConfigMap %s: either no leader that writes this report has led for a minute, or "+
-			"the leader may not write the ConfigMap, which its log shows. To examine the cluster, run lbc doctor without --leader", key)
+			"the leader may not write the ConfigMap, which its log shows. To examine the cluster, run lbc doctor without "+
+			"--leader", key)
 	case err != nil:
 		return fmt.Errorf("reading ConfigMap %s: %w", key, err)
 	}

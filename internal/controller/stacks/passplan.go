@@ -251,7 +251,7 @@ func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 	if err != nil {
 		return p.unread(ctx, err)
 	}
-	if p.plan.Empty() { // as nearly always: policies change steps, and the brake forgets what was to be deleted
+	if p.plan.Empty() { // as nearly always: no policy has a step to change, but the brake forgets earlier deletions
 		p.plan, p.held = s.holdPlan(p.key, p.input, p.compiled.Stack, p.plan)
 		return queue.Exit{}
 	}
