@@ -47,7 +47,7 @@ func (c *compiler) compile() Result {
 		}
 	}
 	if len(c.e.Members) == 0 {
-		return Result{Memory: &Memory{}} // a removal is stack.Removed
+		return Result{Memory: &Memory{}} // a removal is stack.ForRemoval
 	}
 	quarantine.RestoreOrder(&c.e, c.past.Good)
 	if quarantine.CheckMisspelt(&c.e, c.f, c.past, quarantine.Defaults{

@@ -20,16 +20,17 @@ type PlanPolicies struct {
 	Withhold plan.Policy // leaves out the steps that the drift policies withhold
 	Approved plan.Policy // holds a plan that users must approve; see Approval
 	// Only a running controller knows enough for these; nil = they do not apply.
-	HoldCertificates plan.Policy // holds imports and requests of certificates
-	HoldPlan         plan.Policy // administrators' holds and the brake. It is the last policy, because it counts deletions
+	DelayCertificates plan.Policy // delays imports and requests of certificates
+	// RefusePlan are the holds of administrators and the brake. It is the last policy, because it counts deletions.
+	RefusePlan plan.Policy
 }
 
 // InOrder returns the policies in the order in which they apply: each apply to each plan, and final apply once, to the
 // plan that is executed.
 func (p PlanPolicies) InOrder() (each, final []plan.Policy) {
 	missing := func(p plan.Policy) bool { return p == nil }
-	each = []plan.Policy{policy.Protect(p.Input.Protected, p.Observed), p.HoldCertificates, p.Withhold, p.seniorFirst()}
-	final = []plan.Policy{Observation(p.Input, p.Owner), p.Approved, p.HoldPlan}
+	each = []plan.Policy{policy.Protect(p.Input.Protected, p.Observed), p.DelayCertificates, p.Withhold, p.seniorFirst()}
+	final = []plan.Policy{Observation(p.Input, p.Owner), p.Approved, p.RefusePlan}
 	return slices.DeleteFunc(each, missing), slices.DeleteFunc(final, missing)
 }
 

@@ -46,7 +46,7 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 		s.Inventory.InvalidateFacts(missed...) // what is missing may have come since
 		c, needs, err = s.compiler().Compile(ctx, key, w, before)
 	}
-	if err != nil || !w.Wanted {
+	if err != nil || !w.Declared {
 		return c, err
 	}
 	s.mu.Lock()

@@ -22,7 +22,7 @@ const markAwaited = 10 * time.Second
 // yet. If objects are deleted together, each kind reaches its own cache separately: without this check, rules would
 // be deleted one by one before their load balancer.
 func (s *Reconciler) gatewayDeletionUnseen(ctx context.Context, key stack.Key, w front.Input) (bool, error) {
-	if w.Decisions == nil || !w.Wanted || s.Live == nil || len(w.Members) == 0 ||
+	if w.Decisions == nil || !w.Declared || s.Live == nil || len(w.Members) == 0 ||
 		len(lostMembers(s.MemoryOf(key), w.LoadBalancer.Members)) == 0 {
 		return false, nil
 	}

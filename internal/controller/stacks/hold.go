@@ -12,7 +12,7 @@ import (
 func (s *Reconciler) noteHold(key stack.Key, w front.Input) front.Input {
 	objects := objectsOf(slices.Concat(w.Members, w.Leaving, w.SetAside))
 	if h := s.Holds.Note(key, objects); h != nil && len(objects) > 0 {
-		w.Found = append(slices.Clone(w.Found), h.Note(objects[0]))
+		w.Findings = append(slices.Clone(w.Findings), h.Note(objects[0]))
 	}
 	return w
 }

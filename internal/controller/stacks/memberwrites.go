@@ -100,7 +100,7 @@ func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.
 	s.noteReleased(key, leaving)
 	refused = append(refused, unreleased...)
 	waiting.NoteOf(ctx).Released = len(refused)+len(unwritten) == 0
-	if !w.Wanted && len(refused)+len(unwritten) == 0 {
+	if !w.Declared && len(refused)+len(unwritten) == 0 {
 		s.forget(key)
 		s.Backend.Released(key.Owner)
 	}

@@ -27,7 +27,7 @@ func (s *Reconciler) logPlan(log logr.Logger, key stack.Key, p *plan.Plan) {
 	s.mu.Lock()
 	again := s.state(key).failed == planText(p)
 	s.mu.Unlock()
-	if again || s.Waiting.Holds(impairment.Credentials) {
+	if again || s.Waiting.Has(impairment.Credentials) {
 		log = log.V(1)
 	}
 	log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(p))

@@ -146,7 +146,7 @@ func IsFinalizer(name string) bool {
 const DeletionCause = "elbv2.k8s.aws/deletion-waits-for"
 
 // AllowDeregistration is the annotation of a TargetGroupBinding that allows the deregistrations which
-// --deregistration-brake holds.
+// --deregistration-brake keeps.
 const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
 
 // Finalizer returns the finalizer of the objects that declare a stack: that of their kind, such as

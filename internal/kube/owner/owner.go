@@ -76,7 +76,7 @@ func (k Kind) Resource() string {
 }
 
 // DryRun are the annotations of a dry run: one that requests it, and two that show the plan, plain or compressed.
-type DryRun struct{ Wanted, Plan, Packed annotation.Key }
+type DryRun struct{ Request, Plan, Packed annotation.Key }
 
 // LoadBalancer is what the status of an object shows.
 type LoadBalancer struct {

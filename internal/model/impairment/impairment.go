@@ -139,8 +139,8 @@ func (s *Conditions) report(c Change) {
 	}
 }
 
-// Holds reports whether there is a condition of a reason.
-func (s *Conditions) Holds(r Reason) bool {
+// Has reports whether there is a condition of a reason.
+func (s *Conditions) Has(r Reason) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, ok := s.of[r]
