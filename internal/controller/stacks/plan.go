@@ -266,3 +266,26 @@ func (s *Reconciler) noteDuplicates(ctx context.Context, key stack.Key, p *plan.
 func checkpointProblem(err error, w front.Input) diag.List {
 	return toAll(reporting.APIRefusal(diag.Object{}, diag.CheckpointNotWritten, err), w)
 }
+
+// noteHold records in the holds which objects a stack has, and reports on the first of them if a hold concerns the
+// stack.
+func (s *Reconciler) noteHold(key stack.Key, w front.Input) front.Input {
+	objects := objectsOf(slices.Concat(w.Members, w.Leaving, w.SetAside))
+	if h := s.Holds.Note(key, objects); h != nil && len(objects) > 0 {
+		w.Findings = append(slices.Clone(w.Findings), h.Note(objects[0]))
+	}
+	return w
+}
+
+// keptGroups are the notes, on all objects, that target groups with targets of other clusters are kept.
+func keptGroups(p *plan.Plan, foreign map[string]int, w front.Input) (found diag.List) {
+	for _, step := range p.Steps {
+		if n := foreign[step.Resource.Literal]; n > 0 {
+			found = append(found, toAll(diag.New(diag.Object{}, "", diag.TargetGroupKept,
+				fmt.Sprintf("this cluster no longer needs target group %s, which has targets of other clusters (%d): the "+
+					"controller keeps the target group, and removes this cluster's tags", step.Resource.Literal, n),
+				"delete the target group in AWS once no cluster needs it"), w)...)
+		}
+	}
+	return found
+}
