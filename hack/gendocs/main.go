@@ -87,7 +87,7 @@ func main() {
 		section("operations/reconciling.md", "budgets", budgets()),
 		section("lbc.md", "units", unitsTable()),
 		section("lbc.md", "exposure", kindsTable()),
-		policies(), chartReadme(), writePlaces()); err != nil {
+		policies(), chartReadme(), writeStatements()); err != nil {
 		fail(err)
 	}
 }

@@ -46,7 +46,7 @@ func TestPagesHoldTheirTables(t *testing.T) {
 
 func TestPlacesOfActionsAreThoseOfThePolicy(t *testing.T) {
 	t.Parallel()
-	want, err := placesSource()
+	want, err := statementsSource()
 	if err != nil {
 		t.Fatal(err)
 	}

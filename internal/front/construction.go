@@ -14,7 +14,7 @@ import (
 // annotation is missing or invalid; ok is false for any other input. What AWS holds decides instead where it is known:
 // a finalizer may come from a backup, be lost while the load balancer stays, and is missing in files.
 func DerivedConstruction(w Input) (c rule.Construction, ok bool) {
-	if !w.Wanted || w.Decisions == nil {
+	if !w.Declared || w.Decisions == nil {
 		return "", false
 	}
 	return w.Decisions.Derived, w.Decisions.Derived != ""

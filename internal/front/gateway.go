@@ -39,7 +39,7 @@ func (f Gateway) Declared(v *objects.View, o metav1.Object) (id stack.ID, ok boo
 	}
 	key := gateway.Key(g, f.Family)
 	l := gateway.Load(v, f.Config, key)
-	return key.ID, l.State == gateway.Wanted || l.Reports, nil
+	return key.ID, l.State == gateway.Declared || l.Reports, nil
 }
 
 // Load implements Loader.
@@ -51,8 +51,8 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 	}
 	var w Input
 	switch l.State {
-	case gateway.Wanted:
-		w.Wanted, w.Members = true, []metav1.Object{l.Gateway}
+	case gateway.Declared:
+		w.Declared, w.Members = true, []metav1.Object{l.Gateway}
 	case gateway.Leaving:
 		w.Leaving = []metav1.Object{l.Gateway}
 		w.declareProtection(l.DeletionProtection(), intent.Field[bool]{})
@@ -62,20 +62,20 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 	if f := l.ClassOwnership(); f.Set {
 		w.ClassOwnership = map[string]string{nameOf(l.Gateway): f.Value}
 	}
-	if l.State != gateway.Wanted && !l.Reports {
+	if l.State != gateway.Declared && !l.Reports {
 		return w
 	}
 	balancer, decisions := gateway.Translate(v, f.Config, l, f.exists(l.Gateway, key))
-	if w.Wanted {
+	if w.Declared {
 		w.LoadBalancer = balancer
 		f.References.load(v, &w.LoadBalancer)
 		f.last.load(v, &w.LoadBalancer, credentialsIn)
 	}
 	if l.Reports {
-		w.Decisions, w.Found = decisions, decisions.Found
+		w.Decisions, w.Findings = decisions, decisions.Findings
 	}
 	if gateway.DryRun(l.Gateway) {
-		w.Found = append(w.Found, underDryRun(gateway.Object(l.Gateway), annotation.GatewayDryRun))
+		w.Findings = append(w.Findings, underDryRun(gateway.Object(l.Gateway), annotation.GatewayDryRun))
 	}
 	return w
 }

@@ -195,10 +195,10 @@ func Statements(action string) (out []string) {
 	return slices.Compact(out)
 }
 
-// Places says for each action of a rule which statements of the smallest policy have the action, and which features
-// those need that are about what belongs to others. hack/gendocs writes them where the controller reads them, so that
-// it does not link this package.
-func Places() map[string]string {
+// StatementsByAction says for each action of a rule which statements of the smallest policy have the action, and which
+// features those need that are about what belongs to others. hack/gendocs writes them where the controller reads them,
+// so that it does not link this package.
+func StatementsByAction() map[string]string {
 	out := map[string]string{}
 	for _, r := range rules {
 		for _, action := range r.actions {

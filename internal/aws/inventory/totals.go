@@ -111,8 +111,8 @@ func (i *Inventory) LoadBalancers() int {
 	return i.sums().balancers
 }
 
-// HoldsRetained reports whether a load balancer stays in AWS without an object.
-func (i *Inventory) HoldsRetained() bool {
+// HasRetained reports whether a load balancer stays in AWS without an object.
+func (i *Inventory) HasRetained() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.sums().retained > 0

@@ -390,3 +390,16 @@ func (p *pass) writeStatus(ctx context.Context, change func(*agav1beta1.GlobalAc
 func (p *pass) shown(ctx context.Context, o accelerator.Observed) {
 	p.writeStatus(ctx, statusOf(p.ga, o, false, "", nil))
 }
+
+// held reports whether an administrator holds the accelerator, so that its plan is not carried out. A finding says so.
+func (p *pass) held(plan *plan.Plan) bool {
+	h := p.Holds.Of(p.object)
+	if h == nil {
+		return false
+	}
+	g := h.Guard(plan.Summary().String())
+	d := diag.New(p.object, "", g.Code, g.Text, g.Remedy)
+	d.Phase = diag.Deploying
+	p.found = append(p.found, d)
+	return true
+}

@@ -17,8 +17,8 @@ import (
 // status of objects that leave.
 func (p *pass) checkpoint(ctx context.Context) queue.Exit {
 	s := p.reconciler
-	if !p.held {
-		p.unwritten = s.clearStatus(ctx, p.observed, left(p.input))
+	if !p.refused {
+		p.unwritten = s.clearStatus(ctx, p.observed, departed(p.input))
 	}
 	if s.conflicted(p.key, p.unwritten) {
 		return p.refused(ctx, diag.StatusNotWritten, p.unwritten)
@@ -58,7 +58,7 @@ func (p *pass) apply(ctx context.Context) queue.Exit {
 	p.deployed()
 	// again: without deletions of resources that others use
 	if used, again := s.noteInUse(ctx, p.key, p.input, &p.plan, p.result); again {
-		p.input.Found = append(slices.Clone(p.input.Found), used...)
+		p.input.Findings = append(slices.Clone(p.input.Findings), used...)
 		return queue.Exit{Again: true}
 	}
 	return queue.Exit{}
@@ -94,7 +94,7 @@ func (p *pass) show(ctx context.Context) queue.Exit {
 	p.switched = switched
 	s.noteServed(p.key, p.input, ready, len(unshown) == 0)
 	p.report.observed, p.report.ready = &after, ready
-	if p.input.Wanted {
+	if p.input.Declared {
 		p.report.found = append(p.report.found, addressNotes(p.kind, &after, p.compiled.Stack, ready, p.input.Members)...)
 	}
 	s.keepObserved(p.key)
@@ -119,17 +119,17 @@ func (p *pass) conclude(ctx context.Context) queue.Exit {
 	p.report.found = append(p.report.found, retained...)
 	p.gone = !p.outcome.vital
 	// an owner of certificates or trust stores stays until these are known to be deleted
-	if unread := cmp.Or(p.observed.CertificatesUnread, p.observed.TrustStoresUnread); unread != nil && !p.input.Wanted {
+	if unread := cmp.Or(p.observed.CertificatesUnread, p.observed.TrustStoresUnread); unread != nil && !p.input.Declared {
 		p.report.found = append(p.report.found, certificatesUnread(*unread, p.input)...)
 		p.gone = false
 	}
-	p.report.releasing = p.gone && !p.input.Wanted && len(p.unwritten) == 0
+	p.report.releasing = p.gone && !p.input.Declared && len(p.unwritten) == 0
 	p.reconciler.report(ctx, p.report)
 	if p.switched != nil && len(p.unwritten) == 0 { // no status shows the former load balancer any more
 		p.input.Members = p.switched
 		return queue.Exit{Again: true}
 	}
-	p.unproven = p.gone && !p.input.Wanted && len(retained) == 0 && !p.observes
+	p.unproven = p.gone && !p.input.Declared && len(retained) == 0 && !p.observes
 	return queue.Exit{}
 }
 

@@ -21,7 +21,7 @@ import (
 func (p *pass) begin(ctx context.Context) context.Context {
 	ctx, stale := cache.NoteStale(ctx)
 	p.attempt = attempt{
-		report:   passReport{key: p.key, input: p.input, unedited: p.unedited, found: slices.Clone(p.input.Found)},
+		report:   passReport{key: p.key, input: p.input, unedited: p.unedited, found: slices.Clone(p.input.Findings)},
 		stale:    stale,
 		observes: p.input.Observes(p.key.Owner),
 	}
@@ -48,7 +48,7 @@ func (p *pass) refused(ctx context.Context, code diag.Code, writes refusedWrites
 // compile compiles the input to the desired stack.
 func (p *pass) compile(ctx context.Context) queue.Exit {
 	s, key := p.reconciler, p.key
-	if p.input.Wanted {
+	if p.input.Declared {
 		s.Backend.Use(key)
 	}
 	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Build)
@@ -96,7 +96,7 @@ func (p *pass) addFinalizers(ctx context.Context) queue.Exit {
 		return p.failed(ctx, append(refused.found(diag.FinalizerNotAdded), readProblem(err, p.input)...),
 			errors.Join(err, refused.err()))
 	}
-	p.input.Found = append(slices.Clone(p.input.Found), refused.found(diag.FinalizerNotAdded)...)
+	p.input.Findings = append(slices.Clone(p.input.Findings), refused.found(diag.FinalizerNotAdded)...)
 	p.input, p.marked, p.unmarked = omitted.without(p.input), true, refused
 	return queue.Exit{Again: true}
 }
@@ -252,12 +252,12 @@ func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 		return p.unread(ctx, err)
 	}
 	if p.plan.Empty() { // as nearly always: no policy has a step to change, but the brake forgets earlier deletions
-		p.plan, p.held = s.holdPlan(p.key, p.input, p.compiled.Stack, p.plan)
+		p.plan, p.refused = s.refusePlan(p.key, p.input, p.compiled.Stack, p.plan)
 		return queue.Exit{}
 	}
 	from := p.basis(nil)
 	from.approved = approved
-	_, final := s.policies(from, func() { p.held = true })
+	_, final := s.policies(from, func() { p.refused = true })
 	p.plan = p.plan.Under(final...)
 	return queue.Exit{}
 }

@@ -43,7 +43,7 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 		case !ok:
 			f.Add(unknown(o, key))
 		case !applies(e.Scope, on):
-			f.Add(withoutEffect(o, key, annotations, unread(k, e.Scope), elsewhere(on)))
+			f.Add(withoutEffect(o, key, annotations, unread(k, e.Scope), moveOrRemove(on)))
 		}
 	}
 }
@@ -66,7 +66,7 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 	case prefix(k) == GatewayPrefix && readOn(k) == "":
 		f.Add(unknown(o, k))
 	case prefix(k) == GatewayPrefix, prefix(k) == classPrefix && readOn(k) != "":
-		f.Add(withoutEffect(o, k, annotations, unread(k, readOn(k)), elsewhere(on)))
+		f.Add(withoutEffect(o, k, annotations, unread(k, readOn(k)), moveOrRemove(on)))
 	default:
 		if d, ok := ofOther(o, string(k), annotations[string(k)]); ok {
 			f.Add(d)
@@ -92,8 +92,8 @@ func checkIngressKey(f *Findings, o diag.Object, k Key, annotations map[string]s
 	f.Add(withoutEffect(o, k, annotations, unread(k, OnIngress), remedy))
 }
 
-// elsewhere is what to do about an annotation that such an object does not have.
-func elsewhere(on Scope) string {
+// moveOrRemove is what to do about an annotation that such an object does not have.
+func moveOrRemove(on Scope) string {
 	if on == OnGateway || on == OnRoute {
 		return "remove it; for a Gateway, use a field of a LoadBalancerConfiguration, TargetGroupConfiguration or " +
 			"ListenerRuleConfiguration"

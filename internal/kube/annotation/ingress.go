@@ -195,7 +195,7 @@ var routingEntries = []Entry{
 	{Key: ApprovedPlan, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Default: "every plan is applied",
 		Example: "none"},
 	// If true, the controller may delete the load balancer that the object no longer declares, although
-	// --deletion-brake holds the deletion.
+	// --deletion-brake stops the deletion.
 	{Key: AllowDeletion, Syntax: Bool, Scope: OnIngress, Affects: diag.AddOn, Default: "false", Example: "true"},
 	// ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load balancer,
 	// do not serve, and may be deleted.

@@ -126,7 +126,7 @@ func targetGroups(f *Facts) map[string]*TargetGroup {
 const registering = 30 * time.Second
 
 func unregisteredEndpoints(f *Facts) (out []doctor.Finding) {
-	ready, groups := f.Endpoints(), targetGroups(f)
+	ready, groups := f.ReadyEndpoints(), targetGroups(f)
 	for _, b := range f.Bindings() {
 		g := groups[b.Spec.TargetGroupARN]
 		if g == nil || b.Spec.TargetType == nil {
@@ -166,7 +166,7 @@ func unregisteredEndpoints(f *Facts) (out []doctor.Finding) {
 // absentTargets are the bindings whose target groups stay empty for a reason that Kubernetes shows.
 func absentTargets(f *Facts) (out []doctor.Finding) {
 	_, unread := f.Unread[doctor.Workloads]
-	groups, ready := targetGroups(f), f.Endpoints()
+	groups, ready := targetGroups(f), f.ReadyEndpoints()
 	for _, b := range f.Bindings() {
 		x := doctor.Finding{Object: doctor.NameOf(b)}
 		o, _ := f.Objects.Get(objects.Service, b.Namespace, b.Spec.ServiceRef.Name)
@@ -197,7 +197,7 @@ func readySince(p *corev1.Pod) time.Time {
 }
 
 func abruptPods(f *Facts) (out []doctor.Finding) {
-	seen, ready := map[string]bool{}, f.Endpoints()
+	seen, ready := map[string]bool{}, f.ReadyEndpoints()
 	for _, b := range f.Bindings() {
 		object := doctor.FullName("Service", b.Namespace, b.Spec.ServiceRef.Name)
 		needed := f.Drains[[2]string{b.Namespace, b.Name}]

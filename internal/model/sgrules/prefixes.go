@@ -47,8 +47,8 @@ func halves(p netip.Prefix) [2]netip.Prefix {
 	return [2]netip.Prefix{netip.PrefixFrom(p.Addr(), bits+1), netip.PrefixFrom(second, bits+1)}
 }
 
-// holds reports whether an aggregated list holds all addresses of a prefix.
-func holds(set []netip.Prefix, p netip.Prefix) bool {
+// includes reports whether an aggregated list holds all addresses of a prefix.
+func includes(set []netip.Prefix, p netip.Prefix) bool {
 	return slices.ContainsFunc(set, func(s netip.Prefix) bool { return s.Bits() <= p.Bits() && s.Contains(p.Addr()) })
 }
 
@@ -56,7 +56,7 @@ func holds(set []netip.Prefix, p netip.Prefix) bool {
 func subtract(a, b []netip.Prefix) (out []netip.Prefix) {
 	for _, p := range a {
 		switch {
-		case holds(b, p):
+		case includes(b, p):
 		case !slices.ContainsFunc(b, p.Overlaps):
 			out = append(out, p)
 		default:

@@ -152,7 +152,7 @@ func (t Traffic) Admits(rule stack.Permission) bool {
 	c, b := boxOf(rule)
 	next := b.ports.From
 	for _, s := range t.of[c] {
-		if s.ports.To < next || s.ports.From > next || !holds(s.addresses, b.addresses) {
+		if s.ports.To < next || s.ports.From > next || !includes(s.addresses, b.addresses) {
 			continue
 		}
 		if next = s.ports.To + 1; next > b.ports.To {

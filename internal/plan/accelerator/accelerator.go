@@ -94,7 +94,7 @@ type Group struct {
 
 	// Held, declared: endpoints that stay if AWS has them, as it is not known at this moment whether they still are the
 	// load balancers of their objects.
-	Held []string `json:",omitempty"`
+	Kept []string `json:",omitempty"`
 	// Waiting, declared: the load balancers of some endpoints were never known. What AWS has beyond Endpoints may be one
 	// of them, and stays, unless it is in Gone.
 	Waiting bool     `json:",omitempty"`
@@ -195,7 +195,7 @@ func CloneListeners(list []Listener) []Listener {
 		for j := range l.Groups {
 			g := &l.Groups[j]
 			g.Overrides, g.Endpoints, g.Gone = slices.Clone(g.Overrides), slices.Clone(g.Endpoints), slices.Clone(g.Gone)
-			g.Held = slices.Clone(g.Held)
+			g.Kept = slices.Clone(g.Kept)
 		}
 	}
 	return list

@@ -14,7 +14,7 @@ import (
 // transition computes the changes from the observed to the wanted rules of a listener, and keeps the target groups of
 // rules that stay. l is nil for a new listener.
 func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack.Rule) []transition.Batch {
-	in.Targets, in.Stays, in.Held = d.forwards, map[string]bool{}, map[string]bool{}
+	in.Targets, in.Stays, in.Movable = d.forwards, map[string]bool{}, map[string]bool{}
 	for i := range d.obs.Rules {
 		switch r := &d.obs.Rules[i]; {
 		case l == nil || r.Listener.Literal != l.ARN:
@@ -37,13 +37,13 @@ func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack
 		kept, others := d.keepsRule(keep, r) || d.withheld(r), l.Tags != nil && tagged && !d.ours(r.Tags)
 		moves := !kept && !others && len(d.successors(l.LoadBalancer.Literal, r.Rule)) > 0 &&
 			!slices.ContainsFunc(awsop.TargetGroupsOf(r.Actions), func(ref stack.Ref) bool { return still[ref.Literal] })
-		in.Stays[r.ARN], in.Held[r.ARN] = kept || others || moves, (kept || moves) && !others
+		in.Stays[r.ARN], in.Movable[r.ARN] = kept || others || moves, (kept || moves) && !others
 	}
 	t := transition.Compute(in)
 	for _, r := range t.Stay {
 		if to := d.successors(l.LoadBalancer.Literal, r.Rule); d.keepsRule(keep, r) || d.withheld(r) {
 			d.keepForwards(r.Actions)
-		} else if len(to) > 0 && in.Held[r.ARN] {
+		} else if len(to) > 0 && in.Movable[r.ARN] {
 			d.moved = append(d.moved, moved{r, in.Listener, to})
 		}
 	}

@@ -38,9 +38,9 @@ func Protect(declared map[string]string, o awsop.Observed) plan.Policy {
 	}
 }
 
-// HoldCertificates refuses imports into ACM and requests of certificates that must wait. held has their guards, by
+// DelayCertificates refuses imports into ACM and requests of certificates that must wait. delayed has their guards, by
 // identity of the certificate.
-func HoldCertificates(held map[string]plan.Guard) plan.Policy {
+func DelayCertificates(delayed map[string]plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		p.Steps = slices.Clone(p.Steps)
 		for i, s := range p.Steps {
@@ -51,7 +51,7 @@ func HoldCertificates(held map[string]plan.Guard) plan.Policy {
 			case awsop.RequestCertificate:
 				id = op.Certificate.ID
 			}
-			if g, ok := held[id]; ok {
+			if g, ok := delayed[id]; ok {
 				p.Steps[i].Guard = &g
 			}
 		}
@@ -62,8 +62,8 @@ func HoldCertificates(held map[string]plan.Guard) plan.Policy {
 // None returns the policy that changes nothing.
 func None(p plan.Plan) plan.Plan { return p }
 
-// HoldAll refuses every step that has no guard yet.
-func HoldAll(g plan.Guard) plan.Policy {
+// RefuseAll refuses every step that has no guard yet.
+func RefuseAll(g plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		p.Steps = slices.Clone(p.Steps)
 		for i := range p.Steps {
@@ -75,17 +75,17 @@ func HoldAll(g plan.Guard) plan.Policy {
 	}
 }
 
-// HoldDeletions refuses to delete load balancers, and leaves out all other steps.
-func HoldDeletions(g plan.Guard) plan.Policy {
+// RefuseDeletions refuses to delete load balancers, and leaves out all other steps.
+func RefuseDeletions(g plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
-		var held []plan.Step
+		var deletions []plan.Step
 		for _, s := range p.Steps {
 			if _, deletes := s.Op.(awsop.DeleteLoadBalancer); deletes && s.Guard == nil {
 				s.Needs, s.After, s.Guard = nil, nil, &g
-				held = append(held, s)
+				deletions = append(deletions, s)
 			}
 		}
-		p.Steps = held
+		p.Steps = deletions
 		return p
 	}
 }

@@ -13,8 +13,8 @@ import (
 type decision struct {
 	pairs   []Pair        // in the wanted order
 	surplus []*awsop.Rule // to be deleted, by priority
-	held    []*awsop.Rule // that stay, though not wanted, and may move, by priority
-	shifted []shifted     // those of held that move
+	movable []*awsop.Rule // that stay, though not wanted, and may move, by priority
+	shifted []shifted     // those of movable that move
 	taken   map[int32]bool
 	room    []awsop.RulePriority // moves that keep the order, so that new rules find room
 	moves   []awsop.RulePriority // of observed rules, which change their order
@@ -82,7 +82,7 @@ func (d decision) renamed(t *Targets) decision {
 
 // inPlace pairs rules that are not wanted with new ones between the same neighbours.
 func (d decision) inPlace() decision {
-	out := decision{pairs: slices.Clone(d.pairs), held: d.held, taken: d.taken, floor: d.floor}
+	out := decision{pairs: slices.Clone(d.pairs), movable: d.movable, taken: d.taken, floor: d.floor}
 	stay(out.pairs, d.floor)
 	left := d.surplus
 	for _, s := range stretches(out.pairs, d.floor, maxPriority+1) {

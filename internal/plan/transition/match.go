@@ -14,12 +14,13 @@ type Pair struct {
 	Want *stack.Rule
 	Have *awsop.Rule // nil = create
 
-	modify bool           // the content of Have differs
-	fixed  bool           // Have keeps its priority
-	give   int32          // the priority in the end
-	at     int32          // the priority at which a new rule is created
-	awaits []stack.Ref    // target groups whose health is awaited before the rule is as wanted
-	today  []stack.Action // observed ones that answer the requests of a new rule until it is switched over; nil = none do
+	modify  bool        // the content of Have differs
+	fixed   bool        // Have keeps its priority
+	final   int32       // the priority in the end
+	initial int32       // the priority at which a new rule is created
+	awaits  []stack.Ref // target groups whose health is awaited before the rule is as wanted
+	// today are observed actions that answer the requests of a new rule until it is switched over; nil = none do
+	today []stack.Action
 }
 
 // ref names the rule. An observed one keeps its identity.
@@ -36,8 +37,8 @@ func (p *Pair) renames() bool {
 }
 
 // match finds for each wanted rule an observed one of the same content, else one with the same conditions. Equal ones
-// are paired in order. What is in no pair is left.
-func (in *Input) match() (pairs []Pair, left []*awsop.Rule) {
+// are paired in order. unpaired are the observed rules in no pair.
+func (in *Input) match() (pairs []Pair, unpaired []*awsop.Rule) {
 	type content struct {
 		conditions, actions, transforms string
 		sticky                          bool // the actions tell the stickiness

@@ -36,7 +36,7 @@ func (g *group) note(key string, since time.Time) {
 	g.since[key] = since
 }
 
-// unnoted drops the times of targets that need no call: they are as wanted, held, left out, or have a call in
+// unnoted drops the times of targets that need no call: they are as wanted, kept, left out, or have a call in
 // progress. It is called after all possible calls were started.
 func (g *group) unnoted(q *Request) {
 	if len(g.since) == 0 || !g.known {

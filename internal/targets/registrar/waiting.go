@@ -16,7 +16,7 @@ type wait struct {
 }
 
 // noteWaiting records which targets wait after all possible calls were started: for a call in progress, for the next
-// attempt after a failure, or for their turn. Targets that are held, left out, or stay for another port do not wait.
+// attempt after a failure, or for their turn. Targets that are kept, left out, or stay for another port do not wait.
 // The caller holds the group's lock.
 func (g *group) noteWaiting(q *Request, moved []Endpoint, now time.Time) {
 	waits := map[string]wait{}
@@ -36,7 +36,7 @@ func (g *group) noteWaiting(q *Request, moved []Endpoint, now time.Time) {
 	}
 	keys := g.keysOf(q)
 	for i, e := range q.Want.All() {
-		if key := keys.list[i]; !g.elsewhere[e.ID] && !g.inPlace(key) && (!g.waitsForRead(key) || !g.since[key].IsZero()) {
+		if key := keys.list[i]; !g.inOtherVPC[e.ID] && !g.inPlace(key) && (!g.waitsForRead(key) || !g.since[key].IsZero()) {
 			note(register, key)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -160,4 +161,10 @@ func (m *Memory) Forget(o accelerator.Observed) {
 		}
 	}
 	maps.DeleteFunc(m.Granted, func(_ string, c Consent) bool { return !has[c.ARN] })
+}
+
+// Protected reports whether an annotation of the object protects its accelerator from being deleted with it.
+func Protected(ga *agav1beta1.GlobalAccelerator) bool {
+	v, ok := ga.Annotations[naming.AcceleratorDeletionProtection]
+	return ok && !strings.EqualFold(v, "false") && !strings.EqualFold(v, "disabled")
 }

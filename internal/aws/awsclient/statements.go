@@ -2,8 +2,8 @@
 
 package awsclient
 
-// places says for each action which statements of lbc iam-policy allow it, and which features those need.
-var places = map[string]string{
+// statementsOf says for each action which statements of lbc iam-policy allow it, and which features those need.
+var statementsOf = map[string]string{
 	"acm-pca:GetCertificate":                              "statement AddOns",
 	"acm-pca:IssueCertificate":                            "statement AddOns",
 	"acm-pca:ListPermissions":                             "statement AddOns",

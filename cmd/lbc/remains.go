@@ -33,8 +33,8 @@ const leftHelp = `The cluster is the one of --kubeconfig, otherwise of $KUBECONF
 name, region and VPC come from the controller's Deployment; without one, region and VPC come from
 the nodes. Flags override them. lbc uses your own AWS credentials.`
 
-// leftOptions are the flags for what a cluster may have left in AWS.
-type leftOptions struct {
+// remainsOptions are the flags for what a cluster may have left in AWS.
+type remainsOptions struct {
 	outputs
 	config    config.Config
 	reach     reach
@@ -42,7 +42,7 @@ type leftOptions struct {
 	timeout   time.Duration
 }
 
-func (o *leftOptions) flags(cmd *cobra.Command, formats ...string) {
+func (o *remainsOptions) flags(cmd *cobra.Command, formats ...string) {
 	f := cmd.Flags()
 	controllerFlags(f, &o.config, map[string]string{
 		"kubeconfig":   "cluster whose objects may claim what AWS holds; default: $KUBECONFIG, ~/.kube/config",
@@ -57,8 +57,8 @@ func (o *leftOptions) flags(cmd *cobra.Command, formats ...string) {
 	o.outputs.flags(cmd, formats...)
 }
 
-// left is what AWS holds of a cluster, and what its objects claim.
-type left struct {
+// remains is what AWS holds of a cluster, and what its objects claim.
+type remains struct {
 	account cleanup.Account
 	claims  *orphan.Claims
 	held    []orphan.Holding
@@ -70,11 +70,11 @@ type left struct {
 }
 
 // read reads cluster and account.
-func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut io.Writer) (*left, error) {
+func (o *remainsOptions) read(ctx context.Context, given func(string) bool, errOut io.Writer) (*remains, error) {
 	if o.timeout <= 0 {
 		return nil, fmt.Errorf("--timeout %s: must be more than 0", o.timeout)
 	}
-	l, settings := &left{}, doctor.Settings{Cluster: o.config.ClusterName, Region: o.config.Region, VPC: o.config.VPC}
+	l, settings := &remains{}, doctor.Settings{Cluster: o.config.ClusterName, Region: o.config.Region, VPC: o.config.VPC}
 	if o.noCluster {
 		l.claims = orphan.ClaimsOf(objects.New(objects.Snapshot{}))
 	} else {
@@ -111,7 +111,7 @@ func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut 
 }
 
 // survey reads the objects, the Leases and the settings. What is missing of them would make orphans of what is in use.
-func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOut io.Writer) (*checks.Facts, error) {
+func (o *remainsOptions) survey(ctx context.Context, given func(string) bool, errOut io.Writer) (*checks.Facts, error) {
 	cluster, err := clusterConfig(o.config.Kubeconfig, &o.reach)
 	if err != nil {
 		return nil, fmt.Errorf("%w; or add --no-cluster if the cluster no longer exists", err)
@@ -149,7 +149,7 @@ func alive(f *checks.Facts) string {
 }
 
 // claimed are the objects that claim holdings, one line for each.
-func (l *left) claimed(held []orphan.Holding) (lines []string) {
+func (l *remains) claimed(held []orphan.Holding) (lines []string) {
 	for _, h := range held {
 		if by := l.claims.By(h); by != "" {
 			lines = append(lines, fmt.Sprintf("%s: %s", h.Key, by))
@@ -161,7 +161,7 @@ func (l *left) claimed(held []orphan.Holding) (lines []string) {
 
 // serving are the healthy targets of the first target group of a stack that has any which are neither pods nor nodes of
 // the cluster. No controller of this cluster has registered them: another cluster may have the same name.
-func (l *left) serving(ctx context.Context, resources []orphan.Resource) ([]string, error) {
+func (l *remains) serving(ctx context.Context, resources []orphan.Resource) ([]string, error) {
 	if l.own == nil {
 		var cluster localtargets.Cluster
 		if l.kube != nil {
@@ -193,7 +193,7 @@ func (l *left) serving(ctx context.Context, resources []orphan.Resource) ([]stri
 }
 
 // servesElsewhere says of whom such targets are.
-func (l *left) servesElsewhere() string {
+func (l *remains) servesElsewhere() string {
 	if l.kube == nil {
 		return "healthy, although you said that their cluster no longer exists: another cluster may have the same name"
 	}

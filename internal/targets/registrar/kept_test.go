@@ -39,7 +39,7 @@ func (h *holdBench) request(i int, ids ...string) Request {
 func (h *holdBench) pass(i int, allowed bool, ids ...string) {
 	h.Helper()
 	q := h.request(i, ids...)
-	h.r.Hold(q, allowed, func(e Endpoint) bool { return !h.gone[e.ID] })
+	h.r.KeepServing(q, allowed, func(e Endpoint) bool { return !h.gone[e.ID] })
 	if _, err := h.r.Sync(h.Context(), q); err != nil {
 		h.Fatal(err)
 	}
@@ -64,22 +64,22 @@ func TestMostTargetsOfManyGroupsStayWhileTheirPodsServe(t *testing.T) {
 	h.gone["10.0.0.2"] = true // it goes at once, and what is new comes
 	h.pass(2, false, "10.0.0.9")
 	h.registered(2, 4)
-	if got := h.r.HeldFor("shop", "pod-10.0.0.1"); len(got) != 3 {
+	if got := h.r.KeptFor("shop", "pod-10.0.0.1"); len(got) != 3 {
 		t.Errorf("held for %v", got)
 	}
-	if got := h.r.HeldFor("shop", "pod-10.0.0.9"); len(got) != 0 {
+	if got := h.r.KeptFor("shop", "pod-10.0.0.9"); len(got) != 0 {
 		t.Errorf("held for %v", got)
 	}
 	h.pass(3, true) // consent
 	h.registered(3, 0)
 	h.pass(4, false, "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4") // all come back
 	h.registered(4, 4)
-	if h.r.Brake.Held() != 1 {
-		t.Errorf("%d held", h.r.Brake.Held())
+	if h.r.Brake.Stopped() != 1 {
+		t.Errorf("%d held", h.r.Brake.Stopped())
 	}
 	if _, err := h.r.Clear(t.Context(), Request{Binding: stack.ID{Namespace: "shop", Name: "2"}, Group: Group{
-		ARN: "arn-2"}}); err != nil || h.r.Brake.Held() != 0 {
-		t.Errorf("%v, %d held", err, h.r.Brake.Held())
+		ARN: "arn-2"}}); err != nil || h.r.Brake.Stopped() != 0 {
+		t.Errorf("%v, %d held", err, h.r.Brake.Stopped())
 	}
 }
 
@@ -90,10 +90,10 @@ func TestTargetsOfATenantHoldNoneOfOthers(t *testing.T) {
 	for i := range 5 {
 		q := h.request(i)
 		q.Binding.Namespace = "mal"
-		h.r.Hold(q, false, func(Endpoint) bool { return true })
+		h.r.KeepServing(q, false, func(Endpoint) bool { return true })
 	}
-	if h.pass(5, false, "10.0.0.9"); h.r.Brake.Held() != 3 {
-		t.Errorf("%d held", h.r.Brake.Held())
+	if h.pass(5, false, "10.0.0.9"); h.r.Brake.Stopped() != 3 {
+		t.Errorf("%d held", h.r.Brake.Stopped())
 	}
 	h.registered(5, 1)
 }
@@ -136,7 +136,7 @@ func TestWhatEndsAndWhatIsReplacedPodByPodIsNeverHeld(t *testing.T) {
 			q := h.request(i)
 			q.Want = wantAs(func(e *Endpoint) { e.Namespace, e.Pod, e.Port = "shop", "pod-"+e.ID, 8080 }, "10.0.0.1",
 				"10.0.0.2", "10.0.0.3", "10.0.0.4")
-			if held := h.r.Hold(q, false, func(Endpoint) bool { return true }); len(held) > 0 {
+			if held := h.r.KeepServing(q, false, func(Endpoint) bool { return true }); len(held) > 0 {
 				h.Errorf("held %v", held)
 			}
 		},
@@ -151,8 +151,8 @@ func TestWhatEndsAndWhatIsReplacedPodByPodIsNeverHeld(t *testing.T) {
 			for i := range 5 {
 				step(h, i)
 			}
-			if h.r.Brake.Held() > 0 {
-				t.Errorf("%d held", h.r.Brake.Held())
+			if h.r.Brake.Stopped() > 0 {
+				t.Errorf("%d held", h.r.Brake.Stopped())
 			}
 		})
 	}
@@ -168,7 +168,7 @@ func BenchmarkHold(b *testing.B) {
 	}
 	q := Request{Group: tg, Want: want(ids...)}
 	for b.Loop() {
-		r.Hold(q, false, func(Endpoint) bool { return true })
+		r.KeepServing(q, false, func(Endpoint) bool { return true })
 	}
 }
 
@@ -185,7 +185,7 @@ func TestPodsThatEndCostNoLookAtOtherGroups(t *testing.T) { // not parallel: it 
 				h.r.group(Group{ARN: fmt.Sprint("other-", i)})
 			}
 			return growth.Bytes(func() {
-				if got := h.r.HeldFor("shop", "pod-10.0.0.1"); len(got) != 3 {
+				if got := h.r.KeptFor("shop", "pod-10.0.0.1"); len(got) != 3 {
 					t.Errorf("held for %v", got)
 				}
 			})
@@ -197,20 +197,20 @@ func TestForgottenGroupKeepsIndexOfItsSuccessor(t *testing.T) {
 	r := newHoldBench(t, 1).r
 	of := Group{ARN: "a"}
 	former := r.group(of)
-	r.index(r.holding, former, true)
+	r.index(r.keeping, former, true)
 	r.Forget(of)
-	if len(r.holding) > 0 {
+	if len(r.keeping) > 0 {
 		t.Error("Forget left an entry")
 	}
 	successor := r.group(of)
-	r.index(r.holding, successor, true)
-	r.index(r.holding, former, false)
-	if r.holding[of] != successor {
+	r.index(r.keeping, successor, true)
+	r.index(r.keeping, former, false)
+	if r.keeping[of] != successor {
 		t.Error("the forgotten group removed the entry of its successor")
 	}
-	r.index(r.holding, successor, false)
-	r.index(r.holding, former, true)
-	if len(r.holding) > 0 {
+	r.index(r.keeping, successor, false)
+	r.index(r.keeping, former, true)
+	if len(r.keeping) > 0 {
 		t.Error("an entry of a forgotten group")
 	}
 }

@@ -11,16 +11,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 )
 
-// holding is the state by which Hold finds that a group would lose most of its targets although their pods or nodes
-// still serve.
-type holding struct {
-	// stood are the endpoints that the last request wanted, and the held ones.
-	stood wants
-	// left are the endpoints that requests dropped within the window of the brake although their pods or nodes served, and
-	// when.
-	left map[string]time.Time
-	// held are not deregistered until the brake or the binding allows it, or their pod or node ends.
-	held map[string]Endpoint
+// keptTargets is the state by which KeepServing finds that a group would lose most of its targets although their pods
+// or nodes still serve.
+type keptTargets struct {
+	// lastWanted are the endpoints that the last request wanted, and the kept ones.
+	lastWanted wants
+	// dropped are the endpoints that requests dropped within the window of the brake although their pods or nodes served,
+	// and when.
+	dropped map[string]time.Time
+	// byKey are not deregistered until the brake or the binding allows it, or their pod or node ends.
+	byKey map[string]Endpoint
 	// emptied: the last request was for a group that an edit emptied.
 	emptied bool
 	// allowed: the last request may deregister targets that serve.
@@ -46,30 +46,30 @@ func (g *group) formerly(q *Request) (all []Endpoint, known bool) {
 	return all, known
 }
 
-// Hold is called before each Sync of a request. It returns the targets that stay registered although the request
+// KeepServing is called before each Sync of a request. It returns the targets that stay registered although the request
 // does not want them. serves reports whether the pod or node of an endpoint exists and works as before. If the
 // request, together with those of the last minutes, removes more than half of the group's targets although they
 // serve, the brake of all groups decides.
 //
-// If an edit emptied the group, all targets that serve are held.
+// If an edit emptied the group, all targets that serve are kept.
 //
-// Targets that no longer serve are never held, and nothing is held if the removal is allowed. Nothing is known of
-// targets that an earlier process registered, so these are held only if an edit emptied their group.
-func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []Endpoint {
+// Targets that no longer serve are never kept, and nothing is kept if the removal is allowed. Nothing is known of
+// targets that an earlier process registered, so these are kept only if an edit emptied their group.
+func (r *Registry) KeepServing(q Request, allowed bool, serves func(Endpoint) bool) []Endpoint {
 	g, groups := r.group(q.Group), r.size()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	h := &g.holding
+	h := &g.kept
 	wanted := g.wanted(&q)
 	if h.emptied && !q.Emptied {
-		h.held = nil
+		h.byKey = nil
 	}
 	h.emptied, h.allowed = q.Emptied, allowed
 	formerly, known := g.formerly(&q)
 	h.unread = !known
-	h.stood.of = h.stood.of.With(formerly...)
+	h.lastWanted.of = h.lastWanted.of.With(formerly...)
 	suspects := map[string]Endpoint{}
-	h.stood.missingIn(q.wants(), func(e Endpoint) {
+	h.lastWanted.missingIn(q.wants(), func(e Endpoint) {
 		if serves(e) {
 			suspects[e.Key()] = e
 		}
@@ -86,29 +86,29 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 		}
 		maps.DeleteFunc(suspects, func(_ string, e Endpoint) bool { return ids[e.ID] })
 	}
-	defer func() { r.index(r.holding, g, len(h.held) > 0) }()
+	defer func() { r.index(r.keeping, g, len(h.byKey) > 0) }()
 	now := r.Clock.Now()
-	maps.DeleteFunc(h.left, func(key string, at time.Time) bool { return wanted[key] || now.Sub(at) >= brake.Window })
-	most := 2*(len(suspects)+len(h.left)) > h.stood.of.Len()+len(h.left)
-	h.stood = q.wants()
+	maps.DeleteFunc(h.dropped, func(key string, at time.Time) bool { return wanted[key] || now.Sub(at) >= brake.Window })
+	most := 2*(len(suspects)+len(h.dropped)) > h.lastWanted.of.Len()+len(h.dropped)
+	h.lastWanted = q.wants()
 	switch {
 	case len(suspects) == 0 || allowed:
-		if len(h.held) > 0 {
+		if len(h.byKey) > 0 {
 			r.Brake.Forget(q.ARN)
 		}
-		h.held = nil
-	case len(h.held) > 0, q.Emptied, most && !r.Brake.Allow(q.ARN, q.Binding.Namespace, groups):
-		h.held = suspects
-		h.stood.of = h.stood.of.With(slices.Collect(maps.Values(suspects))...)
+		h.byKey = nil
+	case len(h.byKey) > 0, q.Emptied, most && !r.Brake.Allow(q.ARN, q.Binding.Namespace, groups):
+		h.byKey = suspects
+		h.lastWanted.of = h.lastWanted.of.With(slices.Collect(maps.Values(suspects))...)
 	default:
 		for key := range suspects {
-			if h.left == nil {
-				h.left = map[string]time.Time{}
+			if h.dropped == nil {
+				h.dropped = map[string]time.Time{}
 			}
-			h.left[key] = now
+			h.dropped[key] = now
 		}
 	}
-	return sorting.Sorted(maps.Values(h.held), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
+	return sorting.Sorted(maps.Values(h.byKey), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
 }
 
 // Unread reports whether the targets of an Emptied group stay registered until it is known which of them serve.
@@ -116,7 +116,7 @@ func (r *Registry) Unread(of Group) bool {
 	g := r.group(of)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.holding.unread
+	return g.kept.unread
 }
 
 // Unlisted returns the addresses of registered targets of a group that endpoints lack. known is false until it is known
@@ -159,15 +159,15 @@ func (r *Registry) Unwanted(of Group) (unwanted, known bool) {
 	return unwanted, true
 }
 
-// HeldFor lists the bindings with held targets of a pod, or of a node if namespace is empty.
-func (r *Registry) HeldFor(namespace, name string) []stack.ID {
+// KeptFor lists the bindings with kept targets of a pod, or of a node if namespace is empty.
+func (r *Registry) KeptFor(namespace, name string) []stack.ID {
 	r.mu.Lock()
-	groups := slices.Collect(maps.Values(r.holding))
+	groups := slices.Collect(maps.Values(r.keeping))
 	r.mu.Unlock()
 	var out []stack.ID
 	for _, g := range groups {
 		g.mu.Lock()
-		for _, e := range g.holding.held {
+		for _, e := range g.kept.byKey {
 			if g.request != nil && e.Namespace == namespace && cmp.Or(e.Pod, e.Node) == name {
 				out = append(out, g.request.Binding)
 				break
@@ -178,7 +178,7 @@ func (r *Registry) HeldFor(namespace, name string) []stack.ID {
 	return out
 }
 
-// index enters a group into one of the registry's maps, such as holding, or removes it. It does nothing for a group
+// index enters a group into one of the registry's maps, such as keeping, or removes it. It does nothing for a group
 // that Forget dropped: the entry may be that of a group that came after it. Callers hold the group's lock.
 func (r *Registry) index(in map[Group]*group, g *group, has bool) {
 	r.mu.Lock()
