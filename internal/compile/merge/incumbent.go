@@ -476,8 +476,11 @@ func (g *Group) record(q *conflict, r resolution) {
 		}
 	}
 	first := g.oldestOf(q, r)
+	// Who makes a default stricter without deciding about it does not own the value, and loosens it to the default at most.
+	within := r.inherited && !g.decides(q.candidates[r.winner].member, r.decider)
 	// Owners that only agreed with the value still do so when those that could change it are gone, or set a looser one.
-	agreed := len(founders) == 0 && len(last.Owners) > 0 && (last.Value == value || last.limits(value))
+	agreed := len(founders) == 0 && len(last.Owners) > 0 && (last.Value == value || last.limits(value)) ||
+		!known && r.incumbent && g.mayBeFormer(q, value)
 	for _, c := range q.candidates {
 		o := g.Members[c.member].Object
 		if c.value != value {
@@ -487,15 +490,30 @@ func (g *Group) record(q *conflict, r resolution) {
 			continue
 		}
 		founds := founders[o.Namespace] || len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace
-		w := Owner{Member: o, Path: c.path, Agrees: agreed || !founds}
+		w := Owner{Member: o, Path: c.path, Agrees: agreed || within || !founds}
 		// What class parameters set, no member may have set first.
-		w.Unranked = w.Agrees && !c.class && (owned(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
+		w.Unranked = w.Agrees && !c.class && (within || owned(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
 		e.Owners = append(e.Owners, w)
 	}
 	if p.tighter != nil {
 		e.Limits = g.limits(q, p, e, last)
 	}
 	g.NewEffect[q.setting] = e
+}
+
+// mayBeFormer reports whether a value that AWS has may be the one that the namespace that decides had before an edit
+// which nobody saw: only others declare it, and members of that namespace declare other values.
+func (g *Group) mayBeFormer(q *conflict, value string) (other bool) {
+	oldest := g.incumbents(q).senior
+	for _, c := range q.candidates {
+		if oldest < 0 || !g.decides(c.member, oldest) {
+			continue
+		}
+		if other = true; c.value == value {
+			return false
+		}
+	}
+	return other
 }
 
 // oldestOf is the oldest member that sets the value in effect, of those that may set it.
