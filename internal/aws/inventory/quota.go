@@ -42,8 +42,8 @@ func (i *Inventory) QuotaUse() (uses []quota.Use) {
 	return uses
 }
 
-// appendCounts appends how much each load balancer of a stack has.
-func appendCounts(all []quota.LoadBalancer, o *awsop.Observed) []quota.LoadBalancer {
+// balancersOf says how much each load balancer of a stack has.
+func balancersOf(o *awsop.Observed) (all []quota.LoadBalancer) {
 	for n := range o.LoadBalancers {
 		lb := &o.LoadBalancers[n]
 		if lb.Foreign { // its owner counts it
