@@ -22,7 +22,7 @@ type PlanPolicies struct {
 	Compiled compile.Result
 	Observed awsop.Observed
 	Withhold plan.Policy // leaves out the steps that the drift policies withhold
-	Approved plan.Policy // holds a plan that users must approve; see Approval
+	Approved plan.Policy // refuses a plan that users must approve; see Approval
 	// Only a running controller knows enough for these; nil = they do not apply.
 	DelayCertificates plan.Policy // delays imports and requests of certificates
 	// RefusePlan are the holds of administrators and the brake. It is the last policy, because it counts deletions.

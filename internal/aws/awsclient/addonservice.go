@@ -93,7 +93,7 @@ var wafv2Service = addOnService{
 	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
 		c.WAFv2 = wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { override(&o.BaseEndpoint, endpoint) })
 	},
-	family: func(operation string) apiFamily { return firewallFamily(ServiceWAFv2, operation) },
+	family: firewallFamily,
 }
 
 func (s *requestBuilder) AssociateWebACL(op awsop.AssociateWebACL) {
@@ -106,12 +106,12 @@ func (s *requestBuilder) DisassociateWebACL(op awsop.DisassociateWebACL) {
 }
 
 // firewallFamily is one bucket per operation, and a slow one: the developer guide's "AWS WAF quotas".
-func firewallFamily(service, operation string) apiFamily {
+func firewallFamily(operation string) apiFamily {
 	switch {
 	case strings.HasSuffix(operation, "ssociateWebACL"):
-		return apiFamily{service + "/" + operation, 0.5, 1}
+		return apiFamily{ServiceWAFv2 + "/" + operation, 0.5, 1}
 	case operation == "GetWebACLForResource":
-		return apiFamily{service + "/" + operation, 1, 1}
+		return apiFamily{ServiceWAFv2 + "/" + operation, 1, 1}
 	}
-	return usualFamily(service, operation)
+	return usualFamily(ServiceWAFv2, operation)
 }

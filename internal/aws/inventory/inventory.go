@@ -125,11 +125,11 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 		missed: map[facts.Need]time.Time{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
-	i.targetGroups = byName(&i.cfg, targetGroupLifetime, absentPauses, nameBatch, i.targetGroupsByName)
+	i.targetGroups = byName(&i.cfg, targetGroupLifetime, absentPauses, i.targetGroupsByName)
 	i.sslPolicies = byName(&i.cfg, policyLifetime, backoff.Policy{First: policyLifetime, Longest: policyLifetime},
-		nameBatch, i.sslPoliciesByName)
+		i.sslPoliciesByName)
 	i.allSSLPolicies = wholeList(&i.cfg, absentLifetime, i.sslPolicyPage)
-	i.named = byName(&i.cfg, namedLifetime, absentPauses, nameBatch, i.readNamed)
+	i.named = byName(&i.cfg, namedLifetime, absentPauses, i.readNamed)
 	i.allTargetGroups = wholeList(&i.cfg, listLag, func(ctx context.Context, next *string) (
 		[]elbv2types.TargetGroup, *string, error) {
 		return i.targetGroupPage(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})

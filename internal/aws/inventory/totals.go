@@ -71,7 +71,7 @@ func shareOf(o *awsop.Observed) (s share) {
 			s.retained++
 		}
 	}
-	for _, lb := range appendCounts(nil, o) {
+	for _, lb := range balancersOf(o) {
 		s.uses = append(s.uses, lb.Uses()...)
 	}
 	for n := range o.Listeners {

@@ -41,9 +41,9 @@ type pass struct {
 	endpoints  registrar.Endpoints
 	port       int32 // of endpoints without one
 	found      diag.List
-	preceding  precedence // targets that were registered before the binding
-	ownerKnown bool       // whether it is known who registered the targets of the group
-	zonesKnown bool       // whether it is known which addresses are outside the VPC
+	preceding  protectedTargets // targets that were registered before the binding
+	ownerKnown bool             // whether it is known who registered the targets of the group
+	zonesKnown bool             // whether it is known which addresses are outside the VPC
 	request    registrar.Request
 	kept       []registrar.Endpoint // targets that the brake keeps registered
 	moved      []registrar.Endpoint // targets of a former port that stay until those of the new one are healthy
