@@ -172,8 +172,10 @@ func findings(root string) (string, error) {
 		"If AWS refuses a write, the reason is FailedDeployModel.\n" +
 		"If something fails before the first write, the reason is FailedBuildModel.\n\n" +
 		"A finding of class *note* stops nothing. A finding of class *invalid* waits for an edit.\n" +
-		"After a finding of another class, the controller tries again.\n\n| Code | Event reason | Class | Meaning " +
-		"|\n|---|---|---|---|\n")
+		"A finding of class *conflict* or *notFound* waits for a change in the cluster or in AWS.\n" +
+		"After a finding of another class, the controller tries again.\n\n" +
+		"A *group* is a set of Ingresses or Services that share a load balancer; these objects are its *members*.\n\n" +
+		"| Code | Event reason | Class | Meaning |\n|---|---|---|---|\n")
 	codes := diag.Codes()
 	slices.Sort(codes)
 	for _, c := range codes {
