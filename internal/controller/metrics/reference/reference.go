@@ -58,7 +58,8 @@ func Page() string {
 		}
 	}
 	fmt.Fprintf(&b, "\nThe AWS Load Balancer Controller v3.5 has further values for steps that do not exist here: `%s`, "+
-		"and one value for each deployment step: the name of a Go type of that controller.\n", strings.Join(metrics.Uncounted, "`, `"))
+		"and one value for each deployment step: the name of a Go type of that controller.\n",
+		strings.Join(metrics.Uncounted, "`, `"))
 	b.WriteString("\n## Causes\n\nValues of `cause`: the name of the controller whose reconcile makes the " +
 		"call, as above, or")
 	var causes []string
