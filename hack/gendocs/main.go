@@ -201,9 +201,10 @@ func flags() string {
 	generated := introduction("operators who configure the controller",
 		"know the name, the default and the meaning of each flag and feature gate")
 	var b strings.Builder
-	b.WriteString("# Flags\n\n" + generated + "Flags have the names of the AWS Load Balancer Controller, and its " +
-		"defaults unless a row says otherwise.\nColumn *Only here* marks the flags that it does not have.\n\n" +
-		"| Flag | Only here | Default | Meaning |\n|---|---|---|---|\n")
+	b.WriteString("# Flags\n\n" + generated + "The flags have the names of the flags of the AWS Load Balancer " +
+		"Controller v3.5 (the *existing controller*). They have the same defaults, unless a row says otherwise.\nColumn " +
+		"*Only here* marks the flags that the existing controller does not have.\n\n| Flag | Only here | Default | Meaning " +
+		"|\n|---|---|---|---|\n")
 	config.FlagSet(&config.Config{}).VisitAll(func(f *pflag.Flag) {
 		if f.Name == "feature-gates" {
 			return
