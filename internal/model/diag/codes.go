@@ -324,7 +324,7 @@ var table = map[Code]Info{
 	TrustStoreNotFound: {NotFound, FailedBuildModel},
 	// a name is longer than AWS allows.
 	NameTooLong: {Invalid, FailedBuildModel},
-	// deletion protection is on, so the controller cannot delete the load balancer.
+	// deletion protection is on, so the controller does not delete the load balancer.
 	DeletionProtected: {Conflict, FailedDeployModel},
 	// several resources in AWS have the same tags. The controller keeps the resource that serves traffic. It deletes a
 	// duplicate only if an annotation allows the deletion.
