@@ -50,7 +50,7 @@ type ObjectReference struct {
 	Name string `json:"name"`
 }
 
-// Member is an object whose wishes the load balancer carries out.
+// Member is an object that declares a part of the load balancer.
 type Member struct {
 	ObjectReference `json:",inline"`
 	// ObservedGeneration is the generation of the object that the last reconcile read.
@@ -85,7 +85,7 @@ type OmittedMembers struct {
 	Versions []string `json:"versions,omitempty"`
 }
 
-// ListenerStatus is a listener as AWS holds it.
+// ListenerStatus is the state of a listener in AWS.
 type ListenerStatus struct {
 	// Port of the listener.
 	Port int32 `json:"port"`
@@ -103,7 +103,7 @@ type ListenerStatus struct {
 }
 
 // ForwardStatus is one of the target groups between which a rule, or the default action of a listener, divides its
-// requests, as AWS holds it.
+// requests, in AWS.
 type ForwardStatus struct {
 	// TargetGroup is the name of the target group.
 	TargetGroup string `json:"targetGroup"`
@@ -120,7 +120,7 @@ type ForwardStatus struct {
 	Targets string `json:"targets,omitempty"`
 }
 
-// RuleStatus is a rule as AWS holds it.
+// RuleStatus is the state of a rule in AWS.
 type RuleStatus struct {
 	// Port of the rule's listener.
 	Port int32 `json:"port"`
@@ -143,8 +143,8 @@ type RuleStatus struct {
 	Forward []ForwardStatus `json:"forward,omitempty"`
 }
 
-// TargetCounts counts the targets of a group by their health. AWS is asked a while after targets changed and, more
-// seldom, in the background; observedTime is when.
+// TargetCounts counts the targets of a target group by their health. The controller reads them from AWS a while after
+// targets changed and, less often, in the background.
 type TargetCounts struct {
 	// Total number of targets, including draining targets.
 	Total int32 `json:"total"`
@@ -162,7 +162,7 @@ type TargetCounts struct {
 	ObservedTime metav1.Time `json:"observedTime"`
 }
 
-// TargetGroupStatus is a target group as AWS holds it.
+// TargetGroupStatus is the state of a target group in AWS.
 type TargetGroupStatus struct {
 	// Name of the target group.
 	Name string `json:"name"`
@@ -209,7 +209,7 @@ type Finding struct {
 	RequestID string `json:"requestID,omitempty"`
 }
 
-// LastError is the newest failure. It stays, with its time, after recovery; conditions tell how things are now.
+// LastError is the newest failure. It stays after recovery, with its time; the conditions show the present state.
 type LastError struct {
 	Finding `json:",inline"`
 	// Time at which the failure began.
@@ -301,8 +301,9 @@ type LoadBalancerStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// LoadBalancer shows what became of an Ingress group or a Service: the controller writes it, and users need not. It has
-// no spec; deleting it deletes nothing in AWS, and it comes back.
+// LoadBalancer shows the state of the load balancer of an Ingress group, a Service or a Gateway. Only the controller
+// writes this object. It has no spec. If you delete it, nothing in AWS is deleted, and the controller creates the
+// object again.
 // +kubebuilder:object:root=true
 // +kubebuilder:storageversion
 // +kubebuilder:subresource:status

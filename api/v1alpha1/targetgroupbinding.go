@@ -34,7 +34,7 @@ type TargetGroupBindingSpec struct {
 	AssumeRoleExternalId string `json:"assumeRoleExternalId,omitempty"` //nolint:revive // the JSON name is fixed
 }
 
-// TargetGroupBindingStatus is what the controller last did.
+// TargetGroupBindingStatus is the state that the controller last observed.
 type TargetGroupBindingStatus struct {
 	// ObservedGeneration is the generation of the spec that the controller last applied.
 	// +optional

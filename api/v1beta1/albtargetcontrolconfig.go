@@ -48,9 +48,9 @@ type ALBTargetControlConfigSpec struct {
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 }
 
-// ALBTargetControlConfig describes the target control agents of the pods of its namespace or, in kube-system, of all
-// namespaces without one of their own. Only the name aws-load-balancer-controller-alb-target-control-agent-config
-// counts.
+// ALBTargetControlConfig describes the target control agents of the pods in its namespace. An object in kube-system
+// applies to all namespaces that have no such object. The object must have the name
+// aws-load-balancer-controller-alb-target-control-agent-config.
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:path=albtargetcontrolconfigs,singular=albtargetcontrolconfig,scope=Namespaced
 // +kubebuilder:printcolumn:name="IMAGE",type="string",JSONPath=".spec.image"

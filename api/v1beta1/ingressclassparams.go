@@ -2,7 +2,7 @@ package v1beta1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// IngressGroup names the Ingress group of all Ingresses of the class, and decides which Ingresses may be in it.
+// IngressGroup names the Ingress group of all Ingresses of the class, and decides which Ingresses may join the group.
 // +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards == 1 || size(self.name) <= 60",message="the name of a group with shards has 60 characters at most"
 type IngressGroup struct {
 	// Name of the group.
@@ -49,7 +49,7 @@ type Attribute struct {
 	Value string `json:"value"`
 }
 
-// Listener carries the attributes of the listener with that protocol and port; it does not create one.
+// Listener has the attributes of the listener with this protocol and port; it does not create a listener.
 type Listener struct {
 	// Protocol of the listener.
 	Protocol ListenerProtocol `json:"protocol,omitempty"`
@@ -67,7 +67,7 @@ type ListenerProtocol string
 // +kubebuilder:validation:Pattern=subnet-[0-9a-f]+
 type SubnetID string
 
-// SubnetSelector chooses subnets by id or by tags: precisely one of them.
+// SubnetSelector selects subnets by id or by tags. Set exactly one of the two fields.
 // +kubebuilder:validation:XValidation:rule="has(self.ids) || has(self.tags)",message="must have either `ids` or `tags`"
 // +kubebuilder:validation:XValidation:rule="!(has(self.ids) && has(self.tags))",message="may not have both `ids` and `tags` set"
 // +kubebuilder:validation:XValidation:rule="!has(self.tags) || size(self.tags) > 0",message="must have at least one tag key"
@@ -95,7 +95,7 @@ type MinimumLoadBalancerCapacity struct {
 	CapacityUnits int32 `json:"capacityUnits"`
 }
 
-// IPAMConfiguration gives the address pools of a load balancer.
+// IPAMConfiguration names the address pools of a load balancer.
 type IPAMConfiguration struct {
 	// IPv4IPAMPoolId is the id of the pool of public IPv4 addresses.
 	// +optional

@@ -52,7 +52,7 @@ type SecurityGroup struct {
 	GroupID string `json:"groupID"`
 }
 
-// NetworkingPeer is one source of traffic: precisely one of its fields is set.
+// NetworkingPeer is one source of traffic. Set exactly one of its fields.
 // +kubebuilder:validation:XValidation:rule="has(self.ipBlock) != has(self.securityGroup)",message="a peer is either an ipBlock or a securityGroup; write two peers for both"
 type NetworkingPeer struct {
 	// IPBlock admits a range of addresses.
@@ -99,8 +99,8 @@ type TargetGroupBindingNetworking struct {
 }
 
 // TargetGroupBindingSpec binds the endpoints of a Service to a target group. The order of the fields is part of the
-// checkpoint format of the existing controller. What describes the target group may not change once the controller has
-// matched the binding with it, which is when all of it is filled in.
+// checkpoint format of the existing controller. The fields that describe the target group may not change once the
+// controller has found the target group and has set all of these fields.
 // +kubebuilder:validation:XValidation:rule="!(has(self.targetType) && self.targetType == 'ip' && has(self.nodeSelector))",message="TargetGroupBinding cannot set NodeSelector when TargetType is ip; remove nodeSelector, or bind a target group of type instance"
 // +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol)) || (has(self.targetGroupARN) && self.targetGroupARN == oldSelf.targetGroupARN)",message="TargetGroupBinding update may not change these immutable fields: spec.targetGroupARN"
 // +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol)) || (has(self.targetType) && self.targetType == oldSelf.targetType)",message="TargetGroupBinding update may not change these immutable fields: spec.targetType"
@@ -145,8 +145,8 @@ type TargetGroupBindingSpec struct {
 	AssumeRoleExternalId string `json:"assumeRoleExternalId,omitempty"` //nolint:revive // the JSON name is fixed
 }
 
-// BoundTargets counts the targets of a target group that many clusters may share. AWS is asked a while after targets
-// changed, for readiness gates, and more seldom in the background.
+// BoundTargets counts the targets of a target group that several clusters may share. The controller reads them from AWS
+// a while after targets changed, for readiness gates, and less often in the background.
 type BoundTargets struct {
 	// Registered targets, without draining targets.
 	Registered int32 `json:"registered"`
@@ -154,7 +154,7 @@ type BoundTargets struct {
 	Healthy int32 `json:"healthy"`
 }
 
-// TargetGroupBindingStatus is what the controller last did.
+// TargetGroupBindingStatus is the state that the controller last observed.
 type TargetGroupBindingStatus struct {
 	// ObservedGeneration is the generation of the spec that the controller last applied.
 	// +optional

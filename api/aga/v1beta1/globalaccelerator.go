@@ -22,7 +22,7 @@ const (
 	UDP Protocol = "UDP"
 )
 
-// ClientAffinity is what decides to which endpoint a listener sends a connection.
+// ClientAffinity decides to which endpoint a listener sends a connection.
 // +kubebuilder:validation:Enum=SOURCE_IP;NONE
 type ClientAffinity string
 
@@ -32,7 +32,7 @@ const (
 	NoAffinity ClientAffinity = "NONE"
 )
 
-// EndpointType is what an endpoint is given as.
+// EndpointType is the kind of the object or resource that an endpoint names.
 // +kubebuilder:validation:Enum=EndpointID;Service;Ingress;Gateway
 type EndpointType string
 
@@ -57,7 +57,7 @@ type PortRange struct {
 	ToPort int32 `json:"toPort"`
 }
 
-// PortOverride sends what arrives at a port of the listener to another port of the endpoints.
+// PortOverride sends traffic from a port of the listener to another port of the endpoints.
 type PortOverride struct {
 	// ListenerPort is the port of the listener. It must be in a port range of the listener.
 	// +kubebuilder:validation:Minimum=1
@@ -69,8 +69,8 @@ type PortOverride struct {
 	EndpointPort int32 `json:"endpointPort"`
 }
 
-// Endpoint is where an endpoint group sends traffic to: the load balancer of a Service, an Ingress or a Gateway, or
-// what endpointID names.
+// Endpoint is a destination of the traffic of an endpoint group: the load balancer of a Service, an Ingress or a
+// Gateway, or the resource in AWS that endpointID names.
 // +kubebuilder:validation:XValidation:rule="self.type != 'EndpointID' || (has(self.endpointID) && !has(self.name))",message="endpointID is required and name must not be set when type is EndpointID"
 // +kubebuilder:validation:XValidation:rule="self.type == 'EndpointID' || (has(self.name) && !has(self.endpointID))",message="name is required and endpointID must not be set when type is Service/Ingress/Gateway"
 type Endpoint struct {
@@ -103,7 +103,7 @@ type Endpoint struct {
 	ClientIPPreservationEnabled *bool `json:"clientIPPreservationEnabled,omitempty"`
 }
 
-// EndpointGroup holds the endpoints of one listener in one region.
+// EndpointGroup has the endpoints of one listener in one region.
 type EndpointGroup struct {
 	// Region of the endpoints; by default the region of the cluster. Each endpoint group of a listener must have a
 	// different region. Services, Ingresses and Gateways must be in the cluster's region. Name endpoints of other regions
@@ -174,7 +174,7 @@ type GlobalAcceleratorSpec struct {
 	Listeners []Listener `json:"listeners,omitempty"`
 }
 
-// IPSet holds the static IP addresses of one family.
+// IPSet has the static IP addresses of one family.
 type IPSet struct {
 	// IPAddresses of the set.
 	// +optional
@@ -184,7 +184,7 @@ type IPSet struct {
 	IPAddressFamily string `json:"ipAddressFamily,omitempty"`
 }
 
-// GlobalAcceleratorStatus is what the controller found of the accelerator.
+// GlobalAcceleratorStatus is the state of the accelerator that the controller observed.
 type GlobalAcceleratorStatus struct {
 	// ObservedGeneration is the generation of the object for which the controller wrote this status.
 	// +optional
