@@ -82,8 +82,8 @@ type kindRow struct {
 // Kinds explains all kinds, in their order; docs/lbc.md has this table.
 var Kinds = []kindRow{
 	{Opens, true,
-		"additional clients can reach a port, because of a new listener, a wider source, another scheme, or a security group " +
-			"that lbc does not read"},
+		"additional clients can reach a port, because of a new listener, a wider source, another scheme, or a security " +
+			"group that lbc does not read"},
 	{LosesLogin, true, "requests no longer need a login or a token, or the token needs fewer claims"},
 	{LosesCertificate, true, "a listener no longer verifies client certificates, or accepts expired client certificates"},
 	{LosesProtection, true, "a web ACL, a Shield protection, TLS, or a protecting attribute is removed"},
