@@ -113,12 +113,12 @@ func bindTenants(fs *pflag.FlagSet, c *Config) {
 			"any-source: any number of public addresses; *: any-port and any-source; NAMESPACE=any-port allows any-port only "+
 			"to this namespace; none: nothing in addition")
 	fs.StringSliceVar(&c.ExternalTargetGroups, "external-target-groups", []string{allowlist.Any},
-		"target groups without tags of this cluster to which rules and listeners may forward; the syntax is that of "+
-			"--bindable-target-groups")
+		"target groups without tags of this cluster to which rules and listeners may forward; the syntax is the same as "+
+			"for --bindable-target-groups")
 	fs.StringSliceVar(&c.CrossNamespaceTargetGroups, "cross-namespace-target-groups", []string{allowlist.None},
 		"target groups of this cluster to which rules and listeners of other namespaces may forward without a "+
 			"ReferenceGrant. TargetGroupBindings of other namespaces may share these target groups by "+
-			"multiClusterTargetGroup. The syntax is that of --bindable-target-groups")
+			"multiClusterTargetGroup. The syntax is the same as for --bindable-target-groups")
 	fs.StringSliceVar(&c.EndpointsWithoutPods, "endpoints-without-pods", []string{allowlist.None},
 		"address ranges (CIDR) that EndpointSlices may name as ip targets although they belong to no pod of the namespace; "+
 			"NAMESPACE=CIDR allows a range only to this namespace. Addresses of nodes and link-local addresses are never "+
@@ -263,8 +263,8 @@ func bindProcess(fs *pflag.FlagSet, c *Config, s *spare) {
 		"namespace of the pod")
 	fs.StringVar(&c.WatchNamespace, "watch-namespace", "", "reconcile only objects of this namespace; empty = all")
 	fs.BoolVar(&c.Checkpoints, "enable-checkpoints", true,
-		"keep last valid versions and the observed state of AWS in ConfigMaps in the Lease's namespace, so that the "+
-			"controller knows them after a restart and reads little from AWS")
+		"keep last valid versions and the observed state of AWS in ConfigMaps in the Lease's namespace. After a restart, "+
+			"the controller then knows them and reads little from AWS")
 	fs.DurationVar(&c.DriftInterval, "drift-check-interval", time.Hour,
 		"interval at which the controller compares each load balancer and target group with AWS to find changes made by "+
 			"hand; at most one read per second; 0 = only with --sync-period")

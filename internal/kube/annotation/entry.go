@@ -144,10 +144,10 @@ var gatewayEntries = []Entry{
 	// controller does not read this annotation.
 	{Key: GatewayDryRunPlanGzip, Syntax: String, Scope: Written, Affects: diag.LoadBalancer,
 		Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA="},
-	// How the controller creates rules from routes: as the AWS Load Balancer Controller does (compatible), as the Gateway
-	// API defines (standard), or like standard but with plain host values on ports 80 and 443, where a Host header with a
-	// port matches no rule (plain-hosts). The controller records its choice in this annotation. To change the rule
-	// construction, write another value.
+	// How the controller creates rules from routes. `compatible`: as the AWS Load Balancer Controller v3.5 does.
+	// `standard`: as the Gateway API defines. `plain-hosts`: like `standard`, but with plain host values on ports 80 and
+	// 443, so that a Host header with a port matches no rule. The controller records its choice in this annotation. To
+	// change the rule construction, write another value.
 	{Key: GatewayRuleConstruction, Syntax: String, Values: []string{"compatible", "standard", "plain-hosts"},
 		Scope: OnGateway, Affects: diag.Route, Example: "standard",
 		Default: "compatible, if AWS had a load balancer of the Gateway when the controller first saw it; otherwise the " +

@@ -45,9 +45,10 @@ var controllerChecks = []Check{{
 	Find:   duplicateControllers,
 }, {
 	Name: "controller-leaderless", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller},
-	About:  "No controller renews the Lease of the leader, so no controller works.",
-	Remedy: "check that pods of the controller run and may update the lease, and that no other process holds this lease",
-	Find:   leaderlessControllers,
+	About: "No controller renews the Lease of the leader, so no controller works.",
+	Remedy: "check that pods of the controller run and may update the lease, and that no other process is the holder of " +
+		"this lease",
+	Find: leaderlessControllers,
 }, {
 	Name: "leader-unstable", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Controller, doctor.Events},
 	About: "According to the events of its Lease, the leader has changed more than three times within 15 minutes, or a " +

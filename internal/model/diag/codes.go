@@ -192,8 +192,8 @@ var table = map[Code]Info{
 	InvalidGroup: {Invalid, FailedLoadGroupID},
 	// an annotation's value is malformed or out of range.
 	InvalidAnnotation: {Invalid, FailedBuildModel},
-	// the tags of an object have a key that the controller uses to find its own resources, or that other controllers use
-	// to select security groups and subnets. The controller does not write the tag. Everything else of the object takes
+	// the tags of an object have a reserved key: the controller finds its own resources by the key, or other controllers
+	// select security groups and subnets by it. The controller does not write the tag. Everything else of the object takes
 	// effect.
 	ReservedTag: {Invalid, FailedBuildModel},
 	// an annotation has the controller's prefix and is unknown, probably because of a spelling mistake.
@@ -221,8 +221,8 @@ var table = map[Code]Info{
 	// not change until somebody corrects this member. Rules and targets of the other members can still change.
 	SettingsWait: {Note, NoteReason},
 	// a group member waits for another member. With --strict-groups, the member waits until all members are valid. Without
-	// --strict-groups, the member waits only if the controller does not know what is deployed for the other member, and
-	// AWS has no load balancer whose settings the controller could keep.
+	// --strict-groups, the member waits only under two conditions: the controller does not know what is deployed for the
+	// other member, and AWS has no load balancer whose settings the controller could keep.
 	GroupWaits: {Conflict, FailedBuildModel},
 	// a rule of the Ingress cannot be expressed as a listener rule.
 	InvalidRule: {Invalid, FailedBuildModel},
@@ -297,9 +297,9 @@ var table = map[Code]Info{
 	TakenWithoutConsent: {Note, NoteReason},
 	// AWS refuses to change the protocol of a listener; the listener keeps its protocol.
 	ProtocolRefused: {Invalid, FailedDeployModel},
-	// two Ingresses of a group, or two routes of a Gateway, would use the same target group, because their names joined
-	// with the names of their Services give the same text. The object that already uses the target group keeps it. The
-	// controller does not accept the other object.
+	// two Ingresses of a group, or two routes of a Gateway, would use the same target group. The cause is that their
+	// names, joined with the names of their Services, give the same text. The object that already uses the target group
+	// keeps it. The controller does not accept the other object.
 	TargetGroupTaken: {Conflict, FailedBuildModel},
 	// an object names a target group of another namespace that has no ReferenceGrant for it, or a target group outside
 	// this cluster that --external-target-groups does not allow. The rule answers 503.
@@ -385,11 +385,11 @@ var table = map[Code]Info{
 	AWSRejected: {Invalid, FailedDeployModel},
 	// AWS did not answer, or answered with a server error.
 	AWSUnavailable: {Transient, FailedDeployModel},
-	// the API server did not complete the write of a TargetGroupBinding, or of the ConfigMap with the targets that a
-	// cluster registers in a target group of several clusters.
+	// the API server did not complete the write of a TargetGroupBinding or ConfigMap. The ConfigMap records the targets
+	// that a cluster registers in a target group of several clusters.
 	ObjectNotWritten: {Transient, FailedDeployModel},
-	// a policy, webhook or quota of the cluster refuses a write of the controller to the API server, for example a
-	// TargetGroupBinding, a finalizer, a status or a checkpoint. The message names the policy and the object.
+	// a policy, webhook or quota of the cluster refuses a write of the controller to the API server. Examples are writes
+	// of TargetGroupBindings, finalizers, statuses and checkpoints. The message names the policy and the object.
 	PolicyDenied: {Denied, FailedDeployModel},
 	// the deletion of an object has waited for AWS for several minutes; the object, and its namespace, stay until the
 	// deletion is complete.

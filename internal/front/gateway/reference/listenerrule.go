@@ -65,7 +65,7 @@ var afterLogins = []entry{
 	{path: "actions[].jwtValidationConfig.additionalClaims[].name", of: alb, effect: "Name."},
 	{path: "actions[].jwtValidationConfig.additionalClaims[].format", of: alb, effect: "Format."},
 	{path: "actions[].jwtValidationConfig.additionalClaims[].values", of: alb,
-		effect: "Values. The claim must have one of them."},
+		effect: "Values. The claim must have one of these values."},
 	{path: "conditions", of: alb, absent: "none",
 		effect: "Conditions of the rules, in addition to the matches of the route."},
 	{path: "conditions[].field", of: alb, effect: "The type of the condition."},
@@ -75,7 +75,7 @@ var afterLogins = []entry{
 			"controller creates several rules."},
 	{path: "conditions[].matchIndexes", of: alb, absent: "all",
 		effect: "The matches of the rule that get the condition, counted from 0. If the rule does not have one of these " +
-			"matches, and another match would be open to all addresses, the rule keeps its last valid version, and a new rule " +
-			"answers 500."},
+			"matches, another match may be open to all addresses. In this case, the rule keeps its last valid version, and a " +
+			"new rule answers 500."},
 	{path: "tags", of: alb, absent: "`--default-tags`", effect: "Tags of the rules."},
 }
