@@ -249,7 +249,7 @@ var table = map[Code]Info{
 	WrongServiceType: {Invalid, FailedBuildModel},
 	// no subnet of the VPC qualifies for the load balancer.
 	NoSubnets: {NotFound, FailedBuildModel},
-	// the named subnets cannot carry the load balancer.
+	// the load balancer cannot use the named subnets.
 	InvalidSubnets: {Invalid, FailedBuildModel},
 	// a named security group does not exist in the VPC.
 	SecurityGroupNotFound: {NotFound, FailedBuildModel},
@@ -261,8 +261,8 @@ var table = map[Code]Info{
 	// the certificates that a listener names do not cover a host, so clients of the host get the certificate of another
 	// host. The controller reports this only if it knows the host names of all these certificates.
 	HostNotCovered: {Note, NoteReason},
-	// several discovered certificates of ACM cover one host: the controller attaches all of them, and AWS chooses one
-	// for each client.
+	// several discovered certificates of ACM cover one host: the controller attaches all these certificates, and AWS
+	// chooses one certificate for each client.
 	SeveralCertificates: {Note, NoteReason},
 	// ACM has not issued a requested certificate yet; the controller creates or changes the listener for the certificate
 	// once ACM has issued it.
@@ -312,8 +312,8 @@ var table = map[Code]Info{
 	// the object is deleted, and one of its security groups or certificates stays in AWS, because something else uses
 	// it.
 	ResourceInUse: {Note, NoteReason},
-	// targets stay registered in the target group of a TargetGroupBinding, because they were, or may have been,
-	// registered before the binding was created.
+	// targets stay registered in the target group of a TargetGroupBinding, because they were registered, or may have been
+	// registered, before the TargetGroupBinding was created.
 	TargetsKept: {Note, NoteReason},
 	// a named web ACL does not exist in the account and region; an object that already serves requests keeps its present
 	// web ACL, and a new object serves no requests.
@@ -343,7 +343,7 @@ var table = map[Code]Info{
 	// an administrator holds the load balancer; a write to AWS or a deletion waits for the end of the hold.
 	PlanOnHold: {Conflict, FailedDeployModel},
 	// an entry of the ConfigMap with the holds is unreadable and has no effect. If the controller could read an earlier
-	// version of the entry, the earlier hold lasts until the end time that it names.
+	// version of the entry, the earlier hold lasts until the end time that the earlier version names.
 	HoldUnreadable: {Invalid, FailedReconcile},
 	// a group member has an annotation that affects all members, but the namespace of this member may not change the
 	// shared settings of the group. The controller does not deploy this version of the member.
@@ -355,7 +355,7 @@ var table = map[Code]Info{
 	// annotation approves the plan.
 	TakeoverNotApproved: {Conflict, FailedDeployModel},
 	// the object is deleted, and its load balancer stays in AWS. The deletion policy is Retain or RetainWithoutTags, or
-	// the load balancer was adopted and no tag of it lets the namespace delete it.
+	// the load balancer was adopted and none of its tags lets the namespace delete it.
 	LoadBalancerRetained: {Note, NoteReason},
 	// AWS resets connections to a node when the last ready pod on the node ends, although the namespace asks that pods end
 	// without a lost request.
@@ -439,7 +439,7 @@ var table = map[Code]Info{
 	ServicePortEdited: {NotFound, BackendNotFound},
 	// the controller cannot determine the network interface or security group of an endpoint.
 	EndpointNotResolved: {NotFound, FailedNetwork},
-	// targets are in availability zones in which their load balancer has no subnet, so they get no requests.
+	// targets are in availability zones in which their load balancer has no subnet, so these targets get no requests.
 	ZoneNotEnabled: {Note, UnhealthyTargets},
 	// the tags do not show which security group of a network interface gets the rules for load balancers; the controller
 	// chose one of these security groups.
@@ -455,7 +455,8 @@ var table = map[Code]Info{
 	RulesNotWritten: {Transient, FailedNetwork},
 	// the Ingress or Gateway is planned, but not deployed.
 	DryRun: {Note, DryRunReason},
-	// the plan is too large for an annotation unless it is compressed.
+	// the plan is too large for an annotation. The controller writes the compressed plan, or no plan if this is too large
+	// as well.
 	PlanTooLarge: {Note, NoteReason},
 	// a TargetGroupBinding contradicts itself or its target group.
 	InvalidBinding: {Invalid, FailedReconcile},
@@ -468,8 +469,8 @@ var table = map[Code]Info{
 	// a Gateway admits routes or ListenerSets of namespaces that --watch-namespace excludes: the controller does not
 	// serve them.
 	UnwatchedNamespaces: {Note, NoteReason},
-	// with --watch-namespace the controller may not list the TargetGroupBindings of other namespaces, so targets that
-	// it did not register stay registered.
+	// with --watch-namespace, the controller may not list the TargetGroupBindings of other namespaces, so targets that the
+	// controller did not register stay registered.
 	UnseenBindings: {Conflict, FailedReconcile},
 	// AWS does not let the controller assume the role that a TargetGroupBinding names. The registered targets stay. The
 	// controller continues to serve other TargetGroupBindings.
@@ -503,7 +504,8 @@ var table = map[Code]Info{
 	// the API server did not return a Secret. The earlier content of the Secret stays in use, and new rules with login
 	// answer 503. Everything else continues.
 	SecretUnread: {Transient, FailedBuildModel},
-	// the API server did not return an object that determines the load balancer; nothing is changed until it does.
+	// the API server did not return an object that determines the load balancer; the controller changes nothing until the
+	// API server returns the object.
 	ObjectsUnread: {Transient, FailedLoadGroupID},
 	// the API server did not accept the finalizer; the controller creates nothing in AWS until the API server accepts the
 	// finalizer.
