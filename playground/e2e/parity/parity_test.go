@@ -51,7 +51,8 @@ var differences = []difference{
 	{"ingress/*", "event Ingress/* Normal Note: attribute * has no effect without *",
 		"attributes of load balancers, target groups and listeners that have no effect because of another setting"},
 	// With its webhooks on, the existing controller fills in the same; the cases were recorded without.
-	{"tgb/004-networking", "TargetGroupBinding t004 spec", "the controller fills in the fields that follow from the target group"},
+	{"tgb/004-networking", "TargetGroupBinding t004 spec",
+		"the controller fills in the fields that follow from the target group"},
 }
 
 // account is the recorded one with a node for the pods; the same file for each run of the test, which share a
