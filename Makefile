@@ -212,7 +212,7 @@ generate: bin/controller-gen ## write generated code, CRDs, names on the wire, I
 	@$(GO) run ./hack/manifests -kustomization
 	@$(GO) run ./hack/notices ./cmd/controller ./cmd/lbc
 
-GENERATED := api internal/aws/awsclient/places.go awssim/actions.go awssim/wire $(CHART)/crds $(CHART)/README.md $(CRDCHART)/templates config docs playground/cluster/gatewayapi THIRD_PARTY_NOTICES
+GENERATED := api internal/aws/awsclient/statements.go awssim/actions.go awssim/wire $(CHART)/crds $(CHART)/README.md $(CRDCHART)/templates config docs playground/cluster/gatewayapi THIRD_PARTY_NOTICES
 
 .PHONY: record-release
 record-release: ## record what VERSION makes in AWS of the cases of hack/parity, for the test that later versions change nothing at an upgrade

@@ -84,7 +84,7 @@ func TestPlanWithholdsUneditedDrift(t *testing.T) {
 		withheld, plain string
 		assumed         bool
 	}{
-		"by its record": {cluster(&compile.Memory{Applied: policy.Wanted(last[0].Compiled.Stack)}), timeout,
+		"by its record": {cluster(&compile.Memory{Applied: policy.FieldsOf(last[0].Compiled.Stack)}), timeout,
 			tag, false},
 		"under a new policy":  {cluster(&compile.Memory{}), "", timeout, false},
 		"without a record":    {cluster(), timeout, "", true},

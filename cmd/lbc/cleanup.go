@@ -37,7 +37,7 @@ lbc refuses in three cases, and each has a flag that overrides the refusal:
 ` + leftHelp
 
 type cleanupOptions struct {
-	leftOptions
+	remainsOptions
 	stacks                          []string
 	all, orphans, yes               bool
 	ignoreController, ignoreObjects bool
@@ -109,7 +109,7 @@ func (o *cleanupOptions) run(ctx context.Context, given func(string) bool, in io
 }
 
 // selected are the stacks to delete: those of load balancers first, then the shared backend security group.
-func (o *cleanupOptions) selected(l *left) (keys []stack.Key, err error) {
+func (o *cleanupOptions) selected(l *remains) (keys []stack.Key, err error) {
 	found, unclear := orphan.Find(l.held, l.claims)
 	var named []orphan.Holding
 	switch {
@@ -165,7 +165,7 @@ func stays(key stack.Key, unclear []orphan.Unclear) bool {
 }
 
 // refuseServing refuses to delete what has healthy targets elsewhere.
-func (o *cleanupOptions) refuseServing(ctx context.Context, l *left, keys []stack.Key) error {
+func (o *cleanupOptions) refuseServing(ctx context.Context, l *remains, keys []stack.Key) error {
 	if o.ignoreTargets {
 		return nil
 	}
@@ -200,7 +200,7 @@ type cleanupDocument struct {
 }
 
 // show writes the plans of the deletions.
-func (o *cleanupOptions) show(ctx context.Context, l *left, keys []stack.Key, out io.Writer) error {
+func (o *cleanupOptions) show(ctx context.Context, l *remains, keys []stack.Key, out io.Writer) error {
 	plans := make([]plan.Plan, 0, len(keys))
 	var b strings.Builder
 	for _, key := range keys {
@@ -222,7 +222,8 @@ func (o *cleanupOptions) show(ctx context.Context, l *left, keys []stack.Key, ou
 }
 
 // carryOut asks, and carries the plans out.
-func (o *cleanupOptions) carryOut(ctx context.Context, l *left, keys []stack.Key, in io.Reader, out io.Writer) error {
+func (o *cleanupOptions) carryOut(ctx context.Context, l *remains, keys []stack.Key, in io.Reader,
+	out io.Writer) error {
 	if len(keys) == 0 && len(l.unread) > 0 {
 		return nil
 	}

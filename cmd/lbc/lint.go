@@ -164,14 +164,14 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 
 // severity of a diagnostic. Without a cluster, a missing object may be in another file.
 func (o *lintOptions) severity(d diag.Diagnostic) string {
-	if d.Code == diag.ServiceMissing || !o.fromCluster() && elsewhere(d) {
+	if d.Code == diag.ServiceMissing || !o.fromCluster() && mayBeElsewhere(d) {
 		return severityWarning
 	}
 	return string(d.Severity())
 }
 
-// elsewhere reports whether a finding is about an object that may be in other files, or in the cluster.
-func elsewhere(d diag.Diagnostic) bool {
+// mayBeElsewhere reports whether a finding is about an object that may be in other files, or in the cluster.
+func mayBeElsewhere(d diag.Diagnostic) bool {
 	return slices.Contains(elsewhereCodes, d.Code) || d.Code == diag.InvalidConfiguration && d.Class == diag.NotFound ||
 		d.Absent
 }

@@ -100,7 +100,7 @@ func (o *lintOptions) findingOf(src *source, d diag.Diagnostic) (f finding, show
 	}
 	f = finding{Severity: o.severity(d), Object: d.Object.String(), Field: d.Path, Reason: string(d.Code),
 		Message: d.Text, Remedy: d.Remedy}
-	if !o.fromCluster() && elsewhere(d) {
+	if !o.fromCluster() && mayBeElsewhere(d) {
 		f.Remedy = ifElsewhere + "; otherwise " + d.Remedy
 	}
 	path, _, _ := strings.Cut(d.Path, " of ")

@@ -120,7 +120,7 @@ func compiled(ctx context.Context, snapshot objects.Snapshot, key stack.Key, in 
 		m.Misspelt = slices.DeleteFunc(m.Misspelt, func(x intent.Misspelling) bool { return x.Key != x.Meant })
 	}
 	r, _, err := front.Compiler{Facts: in, Config: settings.Compile(c)}.Compile(ctx, key, w, nil)
-	return r.Stack, append(slices.Clone(r.Diagnostics), w.Found...), err
+	return r.Stack, append(slices.Clone(r.Diagnostics), w.Findings...), err
 }
 
 // declared is what manifests name in AWS, each sorted.

@@ -62,7 +62,7 @@ type unclearStack struct {
 }
 
 func orphansCommand() *cobra.Command {
-	var o leftOptions
+	var o remainsOptions
 	cmd := &cobra.Command{
 		Use:   "orphans",
 		Short: "List AWS resources of a cluster that belong to no object",
@@ -78,7 +78,7 @@ func orphansCommand() *cobra.Command {
 	return cmd
 }
 
-func listOrphans(ctx context.Context, o *leftOptions, given func(string) bool, out, errOut io.Writer) error {
+func listOrphans(ctx context.Context, o *remainsOptions, given func(string) bool, out, errOut io.Writer) error {
 	if err := o.validate(); err != nil {
 		return err
 	}

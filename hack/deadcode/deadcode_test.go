@@ -33,7 +33,7 @@ var elsewhere = map[string]string{
 	"internal/aws/iampolicy.Defaults":           fixture,
 	"internal/aws/iampolicy.Migration":          policies,
 	"internal/aws/iampolicy.Missing":            pages,
-	"internal/aws/iampolicy.Places":             "hack/gendocs, for the remedies of denied actions",
+	"internal/aws/iampolicy.StatementsByAction": "hack/gendocs, for the remedies of denied actions",
 	"internal/aws/iampolicy.place":              "hack/gendocs, for the remedies of denied actions",
 	"internal/aws/iampolicy.Published":          policies,
 	"internal/controller/checkpoint.Names":      "playground/chart, for the rights to checkpoints",

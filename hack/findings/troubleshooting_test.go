@@ -34,7 +34,7 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 		{"no certificate found for host: ", "internal/compile/certificates/find.go"},
 		{"nothing of the group is built or changed until … is corrected, ", "internal/controller/stacks/planannotation.go"},
 		{"Service …/… does not exist", "internal/targets/bindings/endpoints.go"},
-		{"Service … has no port …", "internal/targets/registrar/serviceport.go"},
+		{"Service … has no port …", "internal/targets/registrar/endpoints.go"},
 		{"pods wait for their readiness gates: ", "internal/controller/targethealth/gatelook.go"},
 		{"deletion protection, declared by ", "internal/plan/policy/policy.go"},
 		{", keeps load balancer ", "internal/plan/policy/policy.go"},

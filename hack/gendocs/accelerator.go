@@ -33,9 +33,10 @@ const acceleratorHead = `# Reference of GlobalAccelerators
 For teams who declare accelerators of AWS Global Accelerator.
 Afterwards you know each field, its default and its limits.
 
-` + generated + `The fields of GlobalAccelerator, of group ` + "`aga.k8s.aws`" + `, version ` + "`v1beta1`" +
-	`. The kind is namespaced. [global-accelerator.md](tasks/global-accelerator.md) tells how they are
-used; ` + "`lbc lint`" + ` checks manifests without a cluster. A field that is required is in bold.
+` + generated + `The fields of kind GlobalAccelerator in API group ` + "`aga.k8s.aws`" + `, version ` + "`v1beta1`" +
+	`. The kind is namespaced.
+[global-accelerator.md](tasks/global-accelerator.md) says how to use GlobalAccelerators.
+` + "`lbc lint`" + ` checks manifests without a cluster. Required fields are in bold.
 
 `
 

@@ -2,7 +2,9 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"net/http"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -10,6 +12,9 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -112,4 +117,62 @@ func (c restrictedCache) Get(ctx context.Context, key client.ObjectKey, o client
 // List implements client.Reader.
 func (c restrictedCache) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	return c.Restricted.List(ctx, list, opts...)
+}
+
+// apiClients are clients of the groups of the API that the controller calls besides its caches. client-go's clientset
+// would link, and make at every start, a client of each of some fifty groups. hack/importgraph tests that no package of
+// ours imports the clientset.
+type apiClients struct {
+	core          *corev1client.CoreV1Client
+	authorization *authorizationclient.AuthorizationV1Client
+	discovery     *discovery.DiscoveryClient
+}
+
+func newAPIClients(rc *rest.Config, hc *http.Client) (*apiClients, error) {
+	ofCore := rest.CopyConfig(rc)
+	ofCore.ContentType = runtime.ContentTypeProtobuf // as controller-runtime's clients have it for built-in kinds
+	core, coreErr := corev1client.NewForConfigAndClient(ofCore, hc)
+	authorization, authorizationErr := authorizationclient.NewForConfigAndClient(rc, hc)
+	kinds, discoveryErr := discovery.NewDiscoveryClientForConfigAndClient(rc, hc)
+	return &apiClients{core: core, authorization: authorization, discovery: kinds}, errors.Join(coreErr, authorizationErr,
+		discoveryErr)
+}
+
+// CoreV1 returns what packages ask for that read or write objects of the core group.
+func (c *apiClients) CoreV1() corev1client.CoreV1Interface { return c.core }
+
+// labelled is a client for objects that are the controller's own as a whole: they get the labels that users want on
+// what it creates.
+type labelled struct {
+	client.Client
+	labels map[string]string
+}
+
+// ownObjects is the client for ConfigMaps and Secrets of the controller.
+func (w *Wiring) ownObjects() client.Client {
+	return labelled{w.mgr.GetClient(), w.Config.ObjectLabels}
+}
+
+// Create implements client.Writer.
+func (l labelled) Create(ctx context.Context, o client.Object, opts ...client.CreateOption) error {
+	l.label(o)
+	return l.Client.Create(ctx, o, opts...)
+}
+
+// Update implements client.Writer.
+func (l labelled) Update(ctx context.Context, o client.Object, opts ...client.UpdateOption) error {
+	l.label(o)
+	return l.Client.Update(ctx, o, opts...)
+}
+
+func (l labelled) label(o client.Object) {
+	if len(l.labels) == 0 {
+		return
+	}
+	all := maps.Clone(o.GetLabels())
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, l.labels)
+	o.SetLabels(all)
 }

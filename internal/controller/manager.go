@@ -99,19 +99,19 @@ type Wiring struct {
 	shared    *namesake.Shared  // what another cluster of the same name was found to look after
 	writers   *namesake.Writers // of LoadBalancer objects
 	// when another process began to write the checkpoints of this one; nil = none did
-	fencedAt     atomic.Pointer[time.Time]
-	crashed      atomic.Bool // the former leader did not end in order
-	Writer       *stacks.BindingWriter
-	backend      *stacks.BackendGroup
-	elsewhere    *bindingpass.OtherNamespaces // nil = the caches show all namespaces
-	checkpoints  *checkpoint.Writer
-	refusals     *refusal.Memory // what AWS refuses of stacks, bindings and accelerators
-	preceding    *bindingpass.Preceding
-	lbStatus     *lbstatus.Writer
-	Owners       []*stacks.Reconciler
-	accelerators *accelerator.Reconciler // nil = GlobalAccelerators are not served
-	registry     *registrar.Registry
-	selectors    *reads.Selectors // of Services, for the webhooks of pods; nil = none are served
+	fencedAt        atomic.Pointer[time.Time]
+	crashed         atomic.Bool // the former leader did not end in order
+	Writer          *stacks.BindingWriter
+	backend         *stacks.BackendGroup
+	otherNamespaces *bindingpass.OtherNamespaces // nil = the caches show all namespaces
+	checkpoints     *checkpoint.Writer
+	refusals        *refusal.Memory // what AWS refuses of stacks, bindings and accelerators
+	preceding       *bindingpass.Preceding
+	lbStatus        *lbstatus.Writer
+	Owners          []*stacks.Reconciler
+	accelerators    *accelerator.Reconciler // nil = GlobalAccelerators are not served
+	registry        *registrar.Registry
+	selectors       *reads.Selectors // of Services, for the webhooks of pods; nil = none are served
 	// webhookValidity is from when until when the certificate of the webhooks is valid; nil = none are served.
 	webhookValidity func() (from, until time.Time)
 	rules           []*queue.Keyed // of security groups, for targets
@@ -233,7 +233,7 @@ func (w *Wiring) setUpShared() {
 	c := w.Config
 	w.setUpTwins()
 	w.brake = brake.New(c.DeletionBrake, w.Now)
-	w.Metrics.Count("lbc_deletions_held", w.brake.Held)
+	w.Metrics.Count("lbc_deletions_held", w.brake.Stopped)
 	w.Writer = stacks.NewBindingWriter(w.mgr.GetClient(), w.Now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result { return apply.Run(ctx, p, w.deps()) }
 	w.backend = stacks.NewBackendGroup(w.mgr.GetClient(), w.Inventory, run, c.ClusterName, w.Log.WithName("backend-sg"))
@@ -246,9 +246,9 @@ func (w *Wiring) setUpShared() {
 		w.Log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may "+
 			"need are not revoked, and the shared backend security group is not deleted",
 			"watch-namespace", c.WatchNamespace)
-		w.elsewhere = bindingpass.NewOtherNamespaces(w.mgr.GetAPIReader(), c.WatchNamespace, w.Now,
+		w.otherNamespaces = bindingpass.NewOtherNamespaces(w.mgr.GetAPIReader(), c.WatchNamespace, w.Now,
 			w.Log.WithName("elsewhere"))
-		w.starts(w.elsewhere)
+		w.starts(w.otherNamespaces)
 	}
 	w.preceding = &bindingpass.Preceding{}
 	w.checkpoints = w.newCheckpoints(w.restore)
@@ -290,7 +290,7 @@ func (w *Wiring) restore(restored checkpoint.Restored) {
 		RestoreAccelerators(restored, w.accelerators.Restore)
 	}
 	Assume(w.Inventory, restored, w.Now())
-	w.registry.Assume(w.Scopes.Own(), w.elsewhere.Own(Registrations(restored, w.Now())))
+	w.registry.Assume(w.Scopes.Own(), w.otherNamespaces.Own(Registrations(restored, w.Now())))
 	for _, s := range w.Owners {
 		s.Restore(restored)
 	}
@@ -380,7 +380,7 @@ func (w *Wiring) recorder(component string) reporting.Record {
 		w.eventWriter.Add(eventwriter.Event{About: ref, Component: component, Type: e.Type, Reason: e.Reason,
 			Message: e.Message})
 		if e.Type == corev1.EventTypeWarning { // events expire after an hour
-			if strings.Contains(e.Message, "["+string(diag.CredentialsRefused)+"]") && w.board.Holds(impairment.Credentials) {
+			if strings.Contains(e.Message, "["+string(diag.CredentialsRefused)+"]") && w.board.Has(impairment.Credentials) {
 				log.V(1).Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)
 				return // one line for all objects is there
 			}

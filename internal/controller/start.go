@@ -140,7 +140,7 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 	w.Scopes = awsclient.NewScopes(connection, awsclient.ScopesOptions{Limiter: limits, Cluster: c.ClusterName,
 		Came: w.roleCame})
 	w.board = waiting.NewBoard(w.Now)
-	w.board.Degraded = s.conditions.Holds
+	w.board.Degraded = s.conditions.Has
 	s.calls.Aside, s.calls.Needed, s.calls.Denied, s.calls.Recovered = w.Aside, w.denialsWait, m.SetDenied, w.recovered
 	if w.Clients, err = w.Scopes.Clients(w.Scopes.Own()); err != nil {
 		return err

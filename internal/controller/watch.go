@@ -266,13 +266,13 @@ func (w *Wiring) watchRestricted(context.Context) error {
 func (w *Wiring) newRegistry() *registrar.Registry {
 	registry := registrar.NewRegistry(w.ScopeCalls)
 	registry.Brake = brake.New(w.Config.DeregistrationBrake, w.Now)
-	w.Metrics.Count("lbc_deregistrations_held", registry.Brake.Held)
+	w.Metrics.Count("lbc_deregistrations_held", registry.Brake.Stopped)
 	registry.Lag, registry.BecameHealthy = w.Metrics.ObserveTargetLag, w.Metrics.ObserveTargetHealthy
 	registry.Async = true // a pass that waits for a call would delay the next change of its binding
 	w.registry = registry
 	if w.checkpoints != nil {
 		w.checkpoints.Registered = func() map[string]any {
-			return AsValues(w.elsewhere.Labelled(registry.Registered(w.Scopes.Own())))
+			return AsValues(w.otherNamespaces.Labelled(registry.Registered(w.Scopes.Own())))
 		}
 		w.checkpoints.Foreign = ForeignOf(w.Inventory)
 	}
@@ -299,11 +299,11 @@ func (w *Wiring) newNetworking() *networking.Reconciler {
 		Backend: c.BackendSecurityGroup,
 		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.Now,
 		RulesPerGroup: c.RulesPerSecurityGroup, Log: w.Log.WithName("rules"),
-		Unseen: func(ctx context.Context) bool { return w.elsewhere.MayNeedRules(ctx) || w.shared.Known() },
+		Unseen: func(ctx context.Context) bool { return w.otherNamespaces.MayNeedRules(ctx) || w.shared.Known() },
 	})
 	w.rules, w.Writer.Planned.Changed = groups.Queues(), groups.Replace
-	if w.elsewhere != nil {
-		w.elsewhere.OnChange = groups.Review
+	if w.otherNamespaces != nil {
+		w.otherNamespaces.OnChange = groups.Review
 	}
 	return groups
 }
@@ -336,7 +336,8 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 		Conflicts: bindings.Conflicts{Shared: c.AllowedTargetGroups(c.CrossNamespaceTargetGroups)},
 		Podless:   c.AddressesWithoutPods(), Preceding: w.preceding,
 		ZoneThere: network.NewZoneNames(w.Clients.EC2, w.ComputeIn, w.Now).There,
-		Registry:  registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(
+		Registry:  registry, Networking: groups, Counts: counts, OtherNamespaces: w.otherNamespaces,
+		Drains: networking.NewDrains(
 			registry, groups, w.Now),
 		Reporter: w.reporter("targetGroupBinding"), Metrics: w.Metrics, Health: health, Gates: gates,
 		FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,

@@ -23,7 +23,7 @@ import (
 // them approves the stack. An approval covers the desired state, not the steps, because steps become fewer during
 // execution.
 //
-// A load balancer that no object declares is not concerned: its deletion was requested, or the brake holds it. For
+// A load balancer that no object declares is not concerned: its deletion was requested, or the brake stops it. For
 // an adopted load balancer, destructive steps are refused without the annotation, and with the approval of another
 // state. The adopting objects can approve only if the consent names their namespace.
 func Approval(w Input, desired *stack.Stack, o awsop.Observed, allowed consent.Balancers) (plan.Policy, error) {
@@ -64,7 +64,7 @@ func Approval(w Input, desired *stack.Stack, o awsop.Observed, allowed consent.B
 	if approved[0] != annotation.NoPlan {
 		text = fmt.Sprintf("%s approves another plan on %s; nothing of the load balancer is changed", by, asks)
 	}
-	return policy.HoldAll(plan.Guard{Code: diag.PlanNotApproved, Text: text,
+	return policy.RefuseAll(plan.Guard{Code: diag.PlanNotApproved, Text: text,
 		Remedy: fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects that ask "+
 			"for it, such as %s; without the annotation, every plan is applied", by, digest, asks)}), nil
 }
@@ -150,9 +150,9 @@ const shownSteps = 10
 // takeover refuses the destructive steps of the plan for a load balancer that is taken over, and names them.
 func takeover(remedy string, o awsop.Observed) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
-		return p.Under(policy.HoldDestructive(o, func(held []plan.Step) plan.Guard {
+		return p.Under(policy.RefuseDestructive(o, func(refused []plan.Step) plan.Guard {
 			var names []string
-			for _, s := range held {
+			for _, s := range refused {
 				name := plan.NameOf(s.Op)
 				if len(s.Why) > 0 {
 					name += " (" + s.Why[0] + ")"

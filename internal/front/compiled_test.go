@@ -57,7 +57,7 @@ type compiled struct {
 func pass(t testing.TB, f Loader, key stack.Key, objs []metav1.Object, before *compile.Memory) compiled {
 	t.Helper()
 	w := f.Load(objects.FromObjects(objs), key.ID).Governed(key, before)
-	if !w.Wanted {
+	if !w.Declared {
 		return compiled{Input: w}
 	}
 	return compiled{w, compile.Compile(w.LoadBalancer, account(), compiling(), before)}

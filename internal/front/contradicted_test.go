@@ -18,7 +18,7 @@ import (
 // was to say, no note can know.
 func wantOnlyErrors(t *testing.T, c compiled, k annotation.Key, value string) {
 	t.Helper()
-	found := slices.Concat(c.Found, c.Diagnostics)
+	found := slices.Concat(c.Findings, c.Diagnostics)
 	if !slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
 		return d.Class != diag.Note && strings.Contains(d.Path, string(k))
 	}) {

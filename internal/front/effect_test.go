@@ -208,7 +208,7 @@ func effectAfter(t *testing.T, on string, annotations, ofService map[string]stri
 	id, ok, d := f.Declared(v, declares)
 	key := stack.Key{Owner: f.Owner(), ID: id}
 	c := pass(t, f, key, objs, before)
-	found := slices.Concat(c.Found, c.Diagnostics)
+	found := slices.Concat(c.Findings, c.Diagnostics)
 	if d != nil {
 		found = append(found, *d)
 	}

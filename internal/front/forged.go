@@ -82,16 +82,16 @@ func setOf(all []metav1.Object) map[diag.Object]bool {
 
 // Owners returns the objects to which the load balancer belongs: members, also those that are set aside, and objects
 // that leave.
-func (w Input) Owners() []metav1.Object { return slices.Concat(w.Members, w.SetAside, w.left()) }
+func (w Input) Owners() []metav1.Object { return slices.Concat(w.Members, w.SetAside, w.departing()) }
 
-// left are the objects that leave the load balancer, without those that were never part of it.
-func (w Input) left() []metav1.Object {
+// departing are the objects that leave the load balancer, without those that were never part of it.
+func (w Input) departing() []metav1.Object {
 	if len(w.Forged) == 0 {
 		return w.Leaving
 	}
 	forged := setOf(w.Forged)
 	out := slices.DeleteFunc(slices.Clone(w.Leaving), func(o metav1.Object) bool { return forged[owner.Object(o)] })
-	if len(out) == 0 && !w.Wanted {
+	if len(out) == 0 && !w.Declared {
 		return w.Leaving // what is there of the stack is cleaned up
 	}
 	return out

@@ -74,11 +74,11 @@ func TestForgedFinalizersCountForNothing(t *testing.T) {
 			in.LoadBalancer.Members[len(members)-1].Former = true
 			leaving := inGroup(key, members[:len(members)-1]...)
 			in.Shards, leaving.Shards = g.shards, g.shards
-			leaving.Leaving, leaving.Wanted = []metav1.Object{former}, len(members) > 1
+			leaving.Leaving, leaving.Declared = []metav1.Object{former}, len(members) > 1
 			w, l := in.Governed(key, before), leaving.Governed(key, before)
 			if got := len(w.Members) == len(members) && len(w.LoadBalancer.Members) == len(members); got != c.genuine ||
-				w.Wanted != (c.genuine || !c.alone) {
-				t.Errorf("%s %s: members %d, wanted %v", key.Owner, name, len(w.Members), w.Wanted)
+				w.Declared != (c.genuine || !c.alone) {
+				t.Errorf("%s %s: members %d, wanted %v", key.Owner, name, len(w.Members), w.Declared)
 			}
 			if len(w.Members)+len(w.Leaving) != len(members) {
 				t.Errorf("%s %s: the finalizer is not removed", key.Owner, name)

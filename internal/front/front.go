@@ -82,8 +82,8 @@ type Compiler struct {
 func (c Compiler) Compile(ctx context.Context, key stack.Key, w Input, before *compile.Memory) (result compile.Result,
 	needs []facts.Need, err error) {
 	cfg := c.Config
-	if !w.Wanted {
-		removed := stack.Removed(key, cfg.Cluster, cfg.VPC, w.removal())
+	if !w.Declared {
+		removed := stack.ForRemoval(key, cfg.Cluster, cfg.VPC, w.removal())
 		removed.Retention, removed.Beside = w.retention(key.Owner), w.beside(key.Owner, before)
 		if names := w.shares(key.Owner); len(names) > 0 && removed.Retention == stack.RetainNothing {
 			need := facts.Need{Kind: facts.NeedStack, Key: key.String()}

@@ -67,7 +67,7 @@ func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 		"another's": {balancer(func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }), false, false, false, false},
 	} {
 		w := front.Load(objects.FromObjects([]any{c.svc}), stack.ID{Namespace: "shop", Name: "web"})
-		if w.Wanted != c.wanted || (len(w.Members) == 1) != c.wanted || (len(w.Leaving) == 1) != c.leaving ||
+		if w.Declared != c.wanted || (len(w.Members) == 1) != c.wanted || (len(w.Leaving) == 1) != c.leaving ||
 			w.Nothing() != (!c.wanted && !c.leaving) {
 			t.Errorf("%s: %+v", name, w)
 		}
@@ -107,12 +107,12 @@ func TestAMemberThatLeavesAGroupIsReleasedWhileTheOthersStay(t *testing.T) {
 	}
 	front := Ingress{Config: ingress.Config{IngressClass: "alb", DefaultTargetType: "ip"}}
 	w := front.Load(objects.FromObjects([]any{ic, member("stays", false), member("leaves", true)}), stack.ID{Name: "team"})
-	if !w.Wanted || !slices.Equal(names(w.Members), []string{"stays"}) || !slices.Equal(names(w.Leaving),
+	if !w.Declared || !slices.Equal(names(w.Members), []string{"stays"}) || !slices.Equal(names(w.Leaving),
 		[]string{"leaves"}) {
 		t.Errorf("%v stay, %v leave", names(w.Members), names(w.Leaving))
 	}
 	w = front.Load(objects.FromObjects([]any{ic, member("leaves", true)}), stack.ID{Name: "team"})
-	if w.Wanted || w.Nothing() || !slices.Equal(names(w.Leaving), []string{"leaves"}) {
+	if w.Declared || w.Nothing() || !slices.Equal(names(w.Leaving), []string{"leaves"}) {
 		t.Errorf("%+v", w)
 	}
 }

@@ -44,16 +44,16 @@ func TestAGatewayBelongsToTheFrontEndOfItsFamilyAndLeavesTheOther(t *testing.T) 
 		t.Error(got, ok)
 	}
 	w := alb.Load(v, id)
-	if w.Wanted || len(w.Leaving) != 1 || w.removal() != stack.NotDeclared || w.Decisions != nil {
+	if w.Declared || len(w.Leaving) != 1 || w.removal() != stack.NotDeclared || w.Decisions != nil {
 		t.Errorf("%+v", w)
 	}
 	w = nlb.Load(v, id)
-	if w.Wanted || w.Decisions == nil {
+	if w.Declared || w.Decisions == nil {
 		t.Errorf("it does not wait for the ALB: %+v", w)
 	}
 	g.Finalizers = nil
 	w = nlb.Load(v, id)
-	if !w.Wanted || len(w.Members) != 1 || w.LoadBalancer.Key.String() != "gateway.k8s.aws.nlb:shop/web" ||
+	if !w.Declared || len(w.Members) != 1 || w.LoadBalancer.Key.String() != "gateway.k8s.aws.nlb:shop/web" ||
 		w.Decisions == nil {
 		t.Errorf("%+v", w)
 	}

@@ -70,8 +70,8 @@ spec: {controller: ingress.k8s.aws/alb}
 	}
 }
 
-// TestManyObjectsOfATenantCostInProportion has a tenant create more and more Ingresses that look like members of the group
-// of others, or set what is for those who decide: each pass for an edit of another tenant looks at them.
+// TestManyObjectsOfATenantCostInProportion has a tenant create more and more Ingresses that look like members of the
+// group of others, or set what is for those who decide: each pass for an edit of another tenant looks at them.
 func TestManyObjectsOfATenantCostInProportion(t *testing.T) {
 	t.Parallel()
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
@@ -83,7 +83,7 @@ func TestManyObjectsOfATenantCostInProportion(t *testing.T) {
 	} {
 		for _, remembers := range []bool{false, true} {
 			growth.AtMost(t, 1.4, fmt.Sprintf("microseconds for Ingresses %s, memory %t", name, remembers), func(n int) float64 {
-				w, before := Input{Wanted: true}, &compile.Memory{}
+				w, before := Input{Declared: true}, &compile.Memory{}
 				w.LoadBalancer.Key = key
 				add := func(i *networkingv1.Ingress) {
 					i.UID = types.UID(i.Name)

@@ -38,7 +38,7 @@ func (f Ingress) Declared(v *objects.View, o metav1.Object) (stack.ID, bool, *di
 func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	g := ingress.Load(v, f.Config, id)
 	w := Input{
-		Wanted: len(g.Active)+len(g.Former) > 0, ClassOwnership: ingress.ClassOwnership(v, g),
+		Declared: len(g.Active)+len(g.Former) > 0, ClassOwnership: ingress.ClassOwnership(v, g),
 		ClassOfGroup: ingress.ClassOfGroup(g), ClassApprovals: ingress.ClassApprovals(g),
 		Authority: ingress.Authorities(v, g),
 	}
@@ -51,19 +51,19 @@ func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	for _, i := range slices.Concat(g.Active, g.Former) {
 		w.Members = append(w.Members, i)
 		if f.Config.IncludeDryRun && ingress.DryRun(i) {
-			w.Found = append(w.Found, underDryRun(ingress.Object(i), annotation.DryRun))
+			w.Findings = append(w.Findings, underDryRun(ingress.Object(i), annotation.DryRun))
 		}
 	}
 	for _, i := range g.Inactive {
 		w.Leaving = append(w.Leaving, i)
 	}
-	if w.Wanted {
+	if w.Declared {
 		w.LoadBalancer = ingress.Translate(v, f.Config, g)
 		f.References.load(v, &w.LoadBalancer)
 		f.last.load(v, &w.LoadBalancer, ingress.Credentials(f.Config, g))
 		return w
 	}
-	w.Found = g.Diagnostics
+	w.Findings = g.Diagnostics
 	w.protection = func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool]) {
 		some := g
 		some.Inactive = slices.DeleteFunc(slices.Clone(g.Inactive), func(i *networkingv1.Ingress) bool { return !counts(i) })

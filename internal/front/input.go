@@ -19,9 +19,9 @@ import (
 
 // Input is what a front end loads for one stack.
 type Input struct {
-	// LoadBalancer is meaningful if Wanted.
+	// LoadBalancer is meaningful if Declared.
 	LoadBalancer intent.LoadBalancer
-	Wanted       bool
+	Declared     bool
 	// Members declare the load balancer: they get the finalizer and, in their status, its name. Leaving are objects that
 	// carry the finalizer and no longer declare it: they lose the finalizer once the stack has no resources of theirs.
 	Members, Leaving []metav1.Object
@@ -33,8 +33,8 @@ type Input struct {
 	Shards    int
 	Placement shard.Placement
 	Group     []intent.Member
-	// Found are diagnostics in addition to those of LoadBalancer's members.
-	Found diag.List
+	// Findings are diagnostics in addition to those of LoadBalancer's members.
+	Findings diag.List
 	// Protected says where objects of Leaving declare deletion protection, by identity of the load balancer.
 	// LiftProtection are the identities for which they switch it off.
 	Protected      map[string]string
@@ -81,7 +81,7 @@ func (d *DryRun) Input() Input {
 	if d.Removed {
 		return Input{Leaving: d.Objects}
 	}
-	return Input{LoadBalancer: d.LoadBalancer, Wanted: true, Members: d.Objects}
+	return Input{LoadBalancer: d.LoadBalancer, Declared: true, Members: d.Objects}
 }
 
 // underDryRun is the note on an object whose plan includes what its dry run prevents.
@@ -93,9 +93,9 @@ func underDryRun(o diag.Object, key annotation.Key) diag.Diagnostic {
 // removal returns why the load balancer is to be deleted. Without objects that leave there is no reason.
 func (w Input) removal() stack.Removal {
 	switch {
-	case w.Wanted || len(w.Leaving) == 0:
+	case w.Declared || len(w.Leaving) == 0:
 		return stack.NotRemoved
-	case slices.ContainsFunc(w.left(), func(o metav1.Object) bool { return o.GetDeletionTimestamp() == nil }):
+	case slices.ContainsFunc(w.departing(), func(o metav1.Object) bool { return o.GetDeletionTimestamp() == nil }):
 		return stack.NotDeclared
 	}
 	return stack.ObjectsDeleted
@@ -107,7 +107,7 @@ func (w Input) removal() stack.Removal {
 func (w Input) retention(of stack.Owner) stack.Retention {
 	kept := stack.RetainNothing
 	deleted := w.removal() == stack.ObjectsDeleted
-	for _, o := range w.deciding(w.left()) {
+	for _, o := range w.deciding(w.departing()) {
 		policy, ok := w.deletionPolicy(of, o)
 		switch adopted := w.ownership(of, o) == annotation.AdoptedIt; {
 		case adopted && (!ok || !deleted):
@@ -147,15 +147,15 @@ func (w Input) deletionPolicy(of stack.Owner, o metav1.Object) (policy string, o
 }
 
 // Nothing reports whether neither a load balancer nor a cleanup is desired.
-func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
+func (w Input) Nothing() bool { return !w.Declared && len(w.Leaving) == 0 }
 
 // Options returns the options of the plan of a stack of an owner, based on the options of all plans.
 func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 	all.LiftProtection = w.LiftProtection
-	if _, n := naming.ShardOf(w.LoadBalancer.Key.ID); w.Wanted {
+	if _, n := naming.ShardOf(w.LoadBalancer.Key.ID); w.Declared {
 		all.Arriving = w.Placement.Arriving(n)
 	}
-	objs, key := slices.Concat(w.Members, w.left()), string(owner.Of(of).DeleteDuplicates)
+	objs, key := slices.Concat(w.Members, w.departing()), string(owner.Of(of).DeleteDuplicates)
 	all.Namespaces, all.DeleteDuplicates, all.DuplicatesAnnotation = nil, nil, key
 	for _, o := range objs {
 		if ns := o.GetNamespace(); !slices.Contains(all.Namespaces, ns) {
@@ -176,7 +176,7 @@ func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 // an annotation. by is this annotation.
 func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key) {
 	by = owner.Of(of).AllowDeletion
-	return slices.ContainsFunc(w.deciding(w.left()), func(o metav1.Object) bool {
+	return slices.ContainsFunc(w.deciding(w.departing()), func(o metav1.Object) bool {
 		value, _ := w.policy(o, by)
 		return value != ""
 	}), by
@@ -187,7 +187,7 @@ func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key)
 func (w Input) Hostnames(of stack.Owner) []string {
 	var out []string
 	objs := w.Members
-	if !w.Wanted {
+	if !w.Declared {
 		objs = slices.Concat(w.Members, w.Leaving)
 	}
 	for _, o := range objs {

@@ -75,7 +75,7 @@ func (s served) show(c compiled) {
 	if c.Decisions == nil {
 		return
 	}
-	found := slices.Concat(c.Found, c.Diagnostics)
+	found := slices.Concat(c.Findings, c.Diagnostics)
 	for _, change := range c.Decisions.Statuses(gateway.Outcome{Found: found, Kept: c.Kept}) {
 		if o := s.objects[fmt.Sprintf("%s/%s/%s", change.Kind, change.Namespace, change.Name)]; o != nil {
 			change.Apply(o, metav1.Time{})
@@ -92,7 +92,7 @@ func (s served) text() (out string) {
 
 // complaint is the first finding of a pass that is more than a note.
 func (c compiled) complaint() string {
-	for _, d := range slices.Concat(c.Found, c.Diagnostics) {
+	for _, d := range slices.Concat(c.Findings, c.Diagnostics) {
 		if d.Class != diag.Note {
 			return fmt.Sprint(d.Code, " ", d.Object, " ", d.Path, ": ", d.Text)
 		}
@@ -216,7 +216,7 @@ func (s served) edited(t interface{ Fatal(...any) }, old compiled, edits []edit,
 		}
 		for pass := range 2 {
 			c := now.compile(t, memory)
-			if c.Wanted && c.Stack == nil { // nothing is written, so that AWS keeps what it has
+			if c.Declared && c.Stack == nil { // nothing is written, so that AWS keeps what it has
 				continue
 			}
 			if r := loses(old, c, edits[:n+1], ask, fresh.complaint() != ""); r != "" {

@@ -96,7 +96,7 @@ func listener(host string) string {
 // said lists the findings of a code: object and text.
 func (c compiled) said(code diag.Code) string {
 	var out []string
-	for _, d := range append(append(diag.List{}, c.Found...), c.Diagnostics...) {
+	for _, d := range append(append(diag.List{}, c.Findings...), c.Diagnostics...) {
 		if d.Code == code {
 			out = append(out, d.Object.String()+": "+d.Text+"; "+d.Remedy)
 		}
@@ -380,7 +380,7 @@ func TestListenerSetIsToldOfItsMistakes(t *testing.T) {
 		r := s.compiled(t, attachment.Application)
 		var got []string
 		gateway := false
-		for _, d := range slices.Concat(r.Found, r.Diagnostics) {
+		for _, d := range slices.Concat(r.Findings, r.Diagnostics) {
 			gateway = gateway || d.Object.Kind == "Gateway" && string(d.Code) == c.code
 			if d.Object.Kind == "ListenerSet" {
 				got = append(got, fmt.Sprintf("%s %s %s: %s", d.Object.UID, d.Code, d.Path, d.Text))

@@ -324,8 +324,8 @@ spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}
 	for controller, wanted := range map[string]bool{"gateway.k8s.aws/alb": true, "gateway.k8s.aws/abl": true,
 		"gateway.k8s.aws/nlb": false, "example.com/other": false} {
 		w := f.Load(objects.FromObjects(decode(t, strings.ReplaceAll(text, "CONTROLLER", controller))), ingressOfShop.ID)
-		if w.Wanted != wanted || len(w.Leaving) > 0 == wanted {
-			t.Errorf("%s: wanted %v, leaving %v", controller, w.Wanted, w.Leaving)
+		if w.Declared != wanted || len(w.Leaving) > 0 == wanted {
+			t.Errorf("%s: wanted %v, leaving %v", controller, w.Declared, w.Leaving)
 		}
 		told := wanted && slices.ContainsFunc(w.LoadBalancer.Members, func(m intent.Member) bool {
 			return m.Former && strings.Contains(m.Diagnostics[0].Text, `"gateway.k8s.aws/alb" may be meant`)
@@ -392,7 +392,7 @@ func TestMisspeltRestrictionsOpenNothingNew(t *testing.T) {
 
 // about are the findings of a pass about an annotation.
 func about(c compiled, key string) (out []string) {
-	for _, d := range slices.Concat(c.Found, c.Diagnostics) {
+	for _, d := range slices.Concat(c.Findings, c.Diagnostics) {
 		if strings.HasSuffix(d.Path, "/"+key+"]") {
 			out = append(out, d.Message())
 		}

@@ -39,7 +39,7 @@ func nameOf(o metav1.Object) string { return o.GetNamespace() + "/" + o.GetName(
 // owning are the objects that decide and say this of the load balancer, or whose class does.
 func (w Input) owning(of stack.Owner, ownership string) (out []metav1.Object) {
 	d := w.deciders()
-	for _, o := range slices.Concat(w.Members, w.left()) {
+	for _, o := range slices.Concat(w.Members, w.departing()) {
 		_, ofClass := w.policy(o, annotation.ClassOwnership)
 		if (d.Decides(o.GetNamespace()) || ofClass && w.ClassOfGroup[nameOf(o)]) && w.ownership(of, o) == ownership {
 			out = append(out, o)
@@ -63,7 +63,7 @@ func (w Input) beside(of stack.Owner, before *compile.Memory) (out []string) {
 	if before != nil {
 		out = slices.Clone(before.Beside)
 	}
-	for _, o := range w.left() {
+	for _, o := range w.departing() {
 		if name := o.GetAnnotations()[string(owner.Of(of).Existing)]; name != "" && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
@@ -73,7 +73,7 @@ func (w Input) beside(of stack.Owner, before *compile.Memory) (out []string) {
 
 // shares are the load balancers of others, by ARN or name, that objects which leave say to share.
 func (w Input) shares(of stack.Owner) (names []string) {
-	for _, o := range w.deciding(w.left()) {
+	for _, o := range w.deciding(w.departing()) {
 		if w.ownership(of, o) == annotation.SharedIt {
 			names = append(names, o.GetAnnotations()[string(owner.Of(of).Existing)])
 		}
@@ -91,7 +91,7 @@ func Observation(w Input, of stack.Owner) plan.Policy {
 		if p.Empty() {
 			return p
 		}
-		return p.Under(policy.HoldAll(plan.Guard{Code: diag.OnlyObserved,
+		return p.Under(policy.RefuseAll(plan.Guard{Code: diag.OnlyObserved,
 			Text: fmt.Sprintf("%s says that the controller only observes the load balancer: nothing is written to AWS; "+
 				"plan: %s", w.whoseOwnership(of, observing), p.Summary()),
 			Remedy: fmt.Sprintf("lbc plan shows the steps; to execute them, set the annotation to %s, or remove it",

@@ -136,7 +136,7 @@ func TestARemovedPolicyCountsNoMore(t *testing.T) {
 			t.Errorf("%s: misspelt %s is not kept", key.Owner, k.Existing)
 		}
 		w := with(nil)
-		w.Wanted, w.Members, w.Leaving = false, nil, w.Members
+		w.Declared, w.Members, w.Leaving = false, nil, w.Members
 		if allowed, by := w.DeletionAllowed(key.Owner); allowed {
 			t.Errorf("%s: allowed by %s, which is removed", key.Owner, by)
 		}

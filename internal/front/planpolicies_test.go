@@ -24,7 +24,7 @@ func TestPlanPoliciesApplyInOrder(t *testing.T) {
 	}{
 		"command line": {of, []string{"drift", "approval"}},
 		"controller": {PlanPolicies{Owner: of.Owner, Withhold: of.Withhold, Approved: of.Approved,
-			HoldCertificates: note("certificates"), HoldPlan: note("hold")},
+			DelayCertificates: note("certificates"), RefusePlan: note("hold")},
 			[]string{"certificates", "drift", "approval", "hold"}},
 	} {
 		got = nil

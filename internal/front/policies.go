@@ -40,7 +40,7 @@ func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 	}
 	deciders := w.deciders()
 	w.LoadBalancer.Deciders, w.LoadBalancer.Leaving = &deciders, nil
-	for _, o := range w.left() {
+	for _, o := range w.departing() {
 		w.LoadBalancer.Leaving = append(w.LoadBalancer.Leaving, owner.Object(o))
 	}
 	w.LoadBalancer.Policies = map[diag.Object]map[string]string{}
@@ -196,7 +196,7 @@ func (w *Input) setAside() {
 			w.SetAside = append(w.SetAside, o)
 			for _, d := range found {
 				d.Text += fmt.Sprintf("; nothing of %s is deployed", d.Object)
-				w.Found = append(w.Found, d)
+				w.Findings = append(w.Findings, d)
 			}
 		}
 	}
@@ -208,14 +208,14 @@ func (w *Input) setAside() {
 func (w *Input) leaveOut(objects []metav1.Object) {
 	out := setOf(objects)
 	w.LoadBalancer.Members = slices.DeleteFunc(w.LoadBalancer.Members, func(m intent.Member) bool { return out[m.Object] })
-	w.Wanted = w.Wanted && len(w.Members) > 0
+	w.Declared = w.Declared && len(w.Members) > 0
 }
 
 // decided are the values of the policies of the objects that decide, by annotation.
 func (w *Input) decided() map[annotation.Key]map[string]bool {
 	out := map[annotation.Key]map[string]bool{}
 	keys := append(policyKeys(w.key.Owner), annotation.ClassOwnership)
-	for _, o := range w.deciding(slices.Concat(w.Members, w.left())) {
+	for _, o := range w.deciding(slices.Concat(w.Members, w.departing())) {
 		for _, k := range keys {
 			if out[k] == nil {
 				out[k] = map[string]bool{}

@@ -77,7 +77,7 @@ func deployed(key stack.Key, o metav1.Object) metav1.Object {
 
 // inGroup is the input of members.
 func inGroup(key stack.Key, members ...metav1.Object) Input {
-	w := Input{Wanted: true, Members: members, LoadBalancer: intent.LoadBalancer{Key: key}}
+	w := Input{Declared: true, Members: members, LoadBalancer: intent.LoadBalancer{Key: key}}
 	for _, o := range members {
 		w.LoadBalancer.Members = append(w.LoadBalancer.Members, intent.Member{Object: owner.Object(o)})
 	}
@@ -98,7 +98,7 @@ func decides(w Input, key stack.Key) string {
 	note("adopted", w.Adopts(desired))
 	note("not approved", err != nil || approval(held()).Steps[0].Guard != nil)
 	note("duplicates", len(w.Options(key.Owner, diff.Options{}).DeleteDuplicates) > 0)
-	w.Leaving, w.Members, w.Wanted = append(slices.Clone(w.Members), w.Leaving...), nil, false
+	w.Leaving, w.Members, w.Declared = append(slices.Clone(w.Members), w.Leaving...), nil, false
 	now := metav1.Now()
 	for _, o := range w.Leaving {
 		o.SetDeletionTimestamp(&now)
@@ -133,12 +133,12 @@ func TestNewcomersPolicySetsItAsideAlone(t *testing.T) {
 			} {
 				w := inGroup(key, c.evil, web()).Governed(key, c.before)
 				is := strings.HasPrefix(when, "deployed")
-				if !w.Wanted || len(w.SetAside) == 1 == is || len(w.Members) == 2 != is || len(w.LoadBalancer.Members) != len(
+				if !w.Declared || len(w.SetAside) == 1 == is || len(w.Members) == 2 != is || len(w.LoadBalancer.Members) != len(
 					w.Members) {
 					t.Errorf("%s %s, %s: members %d, set aside %d", key.Owner, name, when, len(w.Members), len(w.SetAside))
 					continue
 				}
-				found := w.Found
+				found := w.Findings
 				for _, m := range w.LoadBalancer.Members {
 					if evil := m.Object.Name == "evil"; m.Withheld != evil || evil != m.Diagnostics.HasErrors() {
 						t.Errorf("%s %s, %s: %+v", key.Owner, name, when, m)
@@ -161,7 +161,7 @@ func TestNewcomersPolicySetsItAsideAlone(t *testing.T) {
 			settings := map[metav1.Object]bool{of(key, "shop/web", 1, mine): true, of(key, "shop/second", 8, mine): true}
 			for o := range settings {
 				if w := inGroup(key, of(key, "shop/web", 1, nil), o, of(key, "mal/late", 9, mine)).Governed(key, nil); (len(w.SetAside) != 0) != (name == "approved-plan") {
-					t.Errorf("%s %s: what an object that decides has as well sets another one aside: %v", key.Owner, name, w.Found)
+					t.Errorf("%s %s: what an object that decides has as well sets another one aside: %v", key.Owner, name, w.Findings)
 				}
 			}
 			if w := inGroup(key, evil()).Governed(key, nil); len(w.SetAside) != 0 {
@@ -195,19 +195,19 @@ func TestClassParametersNameWhoDecides(t *testing.T) {
 	by := map[string]intent.Authority{"infra": intent.Deciding, "shop": intent.RoutesOnly}
 	w := inGroup(key, of(key, "shop/web", 1, observed), of(key, "infra/settings", 9, nil))
 	w.Authority = by
-	if w = w.Governed(key, nil); len(w.SetAside) != 1 || w.Observes(key.Owner) || !strings.Contains(w.Found[0].Text,
+	if w = w.Governed(key, nil); len(w.SetAside) != 1 || w.Observes(key.Owner) || !strings.Contains(w.Findings[0].Text,
 		"the class parameters let only") {
-		t.Errorf("the oldest one decides: %v", w.Found)
+		t.Errorf("the oldest one decides: %v", w.Findings)
 	}
 	w = inGroup(key, of(key, "shop/web", 1, nil), of(key, "infra/settings", 9, observed))
 	w.Authority = by
 	if w = w.Governed(key, nil); len(w.SetAside) != 0 || !w.Observes(key.Owner) {
-		t.Errorf("a namespace of the class parameters does not decide: %v", w.Found)
+		t.Errorf("a namespace of the class parameters does not decide: %v", w.Findings)
 	}
 	w = inGroup(key, of(key, "shop/web", 1, observed))
 	w.Authority = by
-	if w = w.Governed(key, nil); len(w.SetAside) != 1 || w.Wanted || !w.Nothing() {
-		t.Errorf("one that has routes only decides where it is alone: %+v", w.Found)
+	if w = w.Governed(key, nil); len(w.SetAside) != 1 || w.Declared || !w.Nothing() {
+		t.Errorf("one that has routes only decides where it is alone: %+v", w.Findings)
 	}
 }
 
@@ -313,13 +313,13 @@ func TestNewcomerApprovesOfWhatItDeclares(t *testing.T) {
 		return w.Governed(key, nil)
 	}
 	w := input("none", "/a")
-	_, digest, found := strings.Cut(w.Found[0].Remedy, "write ")
+	_, digest, found := strings.Cut(w.Findings[0].Remedy, "write ")
 	digest, _, _ = strings.Cut(digest, ";")
 	if !found || len(digest) != 16 {
-		t.Fatalf("no digest is told: %s", w.Found[0].Remedy)
+		t.Fatalf("no digest is told: %s", w.Findings[0].Remedy)
 	}
 	if w := input(digest, "/a"); len(w.SetAside) != 0 {
-		t.Errorf("approved, it is set aside: %v", w.Found)
+		t.Errorf("approved, it is set aside: %v", w.Findings)
 	}
 	if w := input(digest, "/b"); len(w.SetAside) != 1 {
 		t.Error("the approval counts after an edit")

@@ -195,7 +195,7 @@ func TestRefusedSettingIsFoundBeforeTheCall(t *testing.T) {
 		if calls := refusedCalls(t, got.Stack); len(calls) > 0 {
 			t.Errorf("%s: refused %v", name, calls)
 		}
-		found := slices.Concat(got.Found, got.Diagnostics)
+		found := slices.Concat(got.Findings, got.Diagnostics)
 		if !slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
 			return strings.Contains(d.Path, c.path) && strings.Contains(d.Text, c.text)
 		}) {

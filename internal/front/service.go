@@ -40,7 +40,7 @@ func (f Service) Declared(v *objects.View, o metav1.Object) (id stack.ID, ok boo
 // Load implements Loader.
 func (f Service) Load(v *objects.View, id stack.ID) Input {
 	g := service.Load(v, f.Config, id)
-	w := Input{Wanted: len(g.Members) > 0}
+	w := Input{Declared: len(g.Members) > 0}
 	for _, svc := range g.Members {
 		w.Members = append(w.Members, svc)
 	}
@@ -48,7 +48,7 @@ func (f Service) Load(v *objects.View, id stack.ID) Input {
 		w.Leaving = append(w.Leaving, svc)
 	}
 	switch {
-	case w.Wanted:
+	case w.Declared:
 		w.LoadBalancer = service.Translate(v, f.Config, g)
 		f.References.load(v, &w.LoadBalancer)
 	case len(g.Leaving) > 0:

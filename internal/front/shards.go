@@ -41,7 +41,7 @@ func (w Input) Spread(key stack.Key) bool {
 // lastMarked is the number of the last load balancer of a group whose finalizer an object carries.
 func (w Input) lastMarked(key stack.Key) (last int) {
 	group, _ := naming.ShardOf(key.ID)
-	for _, o := range slices.Concat(w.Members, w.left()) {
+	for _, o := range slices.Concat(w.Members, w.departing()) {
 		for _, id := range naming.StacksOfFinalizers(key.Owner, o) {
 			if of, n := naming.ShardOf(id); of == group {
 				last = max(last, n)
@@ -85,8 +85,8 @@ func (s Shards) Place(ctx context.Context, key stack.Key, w Input, before shard.
 		shard.Cover(here, apart)
 		to, cfg := ShardKey(key, n), s.Compile
 		cfg.DefaultLimits = true
-		c, _, err := Compiler{s.Facts, cfg}.Compile(ctx, to, Input{Wanted: true, LoadBalancer: shard.Take(w.LoadBalancer, to,
-			n, here, all)}, s.Memory(to))
+		c, _, err := Compiler{s.Facts, cfg}.Compile(ctx, to, Input{Declared: true,
+			LoadBalancer: shard.Take(w.LoadBalancer, to, n, here, all)}, s.Memory(to))
 		return !c.Full, err
 	})
 	if err != nil || w.LoadBalancer.Unseen == nil {
@@ -196,7 +196,7 @@ func (w Input) Lasting(key stack.Key, found diag.List) diag.List {
 // its finalizer until it is gone.
 func (w Input) Part(key stack.Key, p shard.Placement) Input {
 	_, n := naming.ShardOf(key.ID)
-	if n > 0 && !p.Holds(n) {
+	if n > 0 && !p.Uses(n) {
 		marked := func(o metav1.Object) bool { return slices.Contains(naming.StacksOfFinalizers(key.Owner, o), key.ID) }
 		emptied := slices.DeleteFunc(slices.Clone(w.Members), func(o metav1.Object) bool { return !marked(o) })
 		return Input{
@@ -209,7 +209,7 @@ func (w Input) Part(key stack.Key, p shard.Placement) Input {
 	w.Placement, w.Group = p, w.LoadBalancer.Members
 	w.LoadBalancer = shard.Take(w.LoadBalancer, key, n, here, elsewhere)
 	if n == 0 {
-		w.Found = append(slices.Clone(w.Found), w.Several()...)
+		w.Findings = append(slices.Clone(w.Findings), w.Several()...)
 	}
 	return w
 }

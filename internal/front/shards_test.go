@@ -46,7 +46,7 @@ func (s standing) Answer(_ context.Context, needs []facts.Need) (facts.Facts, er
 
 // hosts is an input of a group with members that have a route for each host.
 func hosts(shards int, members ...[]string) Input {
-	w := Input{Wanted: true, Shards: shards, LoadBalancer: intent.LoadBalancer{Key: group, Type: stack.Application,
+	w := Input{Declared: true, Shards: shards, LoadBalancer: intent.LoadBalancer{Key: group, Type: stack.Application,
 		Names: ingress.Names{}}}
 	for i, all := range members {
 		o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint(i)}}
@@ -98,7 +98,7 @@ func TestAHostOfTheLastGoodVersionKeepsItsLoadBalancer(t *testing.T) {
 	before := shard.Placement{{Hosts: []string{"a.example"}}, {Hosts: []string{"b.example"}, Shard: 1}}
 	for _, invalid := range []bool{true, false} {
 		m.Former = invalid
-		if p, err := s.Place(t.Context(), group, w, before, true); err != nil || p.Holds(1) != invalid {
+		if p, err := s.Place(t.Context(), group, w, before, true); err != nil || p.Uses(1) != invalid {
 			t.Errorf("invalid %v: %+v, %v", invalid, p, err)
 		}
 	}
@@ -110,18 +110,19 @@ func TestShardWithoutHostsEndsWithItsFinalizers(t *testing.T) {
 	w := hosts(2, []string{"a.example", "b.example"}, []string{"c.example"})
 	w.Members[0].SetFinalizers([]string{naming.Finalizer(first), naming.Finalizer(second)})
 	p := shard.Placement{{Hosts: []string{"a.example"}}, {Hosts: []string{"b.example"}}, {Hosts: []string{"c.example"}}}
-	if part := w.Part(second, p); part.Wanted || len(part.Leaving) != 1 || len(part.Emptied) != 1 || part.Nothing() {
+	if part := w.Part(second, p); part.Declared || len(part.Leaving) != 1 || len(part.Emptied) != 1 || part.Nothing() {
 		t.Errorf("%+v", part)
 	}
 	p[1].Shard = 1
 	part := w.Part(second, p)
-	if !part.Wanted || part.LoadBalancer.Key != second || len(part.LoadBalancer.Members) != 2 ||
-		len(part.LoadBalancer.Members[0].Routes) != 1 || len(part.Found) > 0 {
+	if !part.Declared || part.LoadBalancer.Key != second || len(part.LoadBalancer.Members) != 2 ||
+		len(part.LoadBalancer.Members[0].Routes) != 1 || len(part.Findings) > 0 {
 		t.Errorf("%+v", part)
 	}
 	part = w.Part(first, p)
-	if len(part.Found) != 1 || part.Found[0].Code != diag.SeveralLoadBalancers || part.Found[0].Object.Name != "0" {
-		t.Errorf("found %v", part.Found)
+	if len(part.Findings) != 1 || part.Findings[0].Code != diag.SeveralLoadBalancers ||
+		part.Findings[0].Object.Name != "0" {
+		t.Errorf("found %v", part.Findings)
 	}
 	if n := part.ShardOf(w.Members[0], "b.example"); n != 1 || part.ShardOf(w.Members[0], "") != 0 {
 		t.Errorf("b.example is on %d", n)

@@ -39,8 +39,8 @@ func (p *Plan) Text(o TextOptions) string {
 		return b.String()
 	}
 	fmt.Fprintf(&b, "%s:\n", p.Key)
-	held := p.Held()
-	waits := held
+	whole := p.WholeGuard()
+	waits := whole
 	if waits == nil {
 		waits = p.waits()
 	}
@@ -55,7 +55,7 @@ func (p *Plan) Text(o TextOptions) string {
 	for _, s := range p.Steps {
 		reasons := s.Why
 		switch {
-		case s.Guard == nil || held != nil:
+		case s.Guard == nil || whole != nil:
 		case waits != nil && s.Guard.Code == waits.Code:
 			reasons = append([]string{"waits for its approval"}, reasons...)
 		default:
@@ -108,7 +108,7 @@ func (r *rows) step(s Step, m mark, reasons []string) {
 	}
 }
 
-// headings are the first words of the text of a plan that is held as a whole, or that waits for an approval, by the
+// headings are the first words of the text of a plan that is refused as a whole, or that waits for an approval, by the
 // code of the guard.
 var headings = map[diag.Code]string{diag.PlanNotApproved: "NOT APPROVED", diag.OnlyObserved: "OBSERVED",
 	diag.PlanOnHold: "ON HOLD", diag.TakeoverNotApproved: "NOT APPROVED"}
@@ -123,8 +123,9 @@ func (p *Plan) waits() *Guard {
 	return nil
 }
 
-// Held returns the guard of all steps if the plan is on hold as a whole; nil if a step has no guard or another one.
-func (p *Plan) Held() *Guard {
+// WholeGuard returns the guard of all steps if the plan is refused as a whole; nil if a step has no guard or another
+// one.
+func (p *Plan) WholeGuard() *Guard {
 	if len(p.Steps) == 0 || p.Steps[0].Guard == nil || headings[p.Steps[0].Guard.Code] == "" {
 		return nil
 	}

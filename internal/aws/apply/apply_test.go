@@ -51,10 +51,12 @@ func TestAStackIsCreatedChangedAndDeletedWithTheFewestCalls(t *testing.T) {
 		{"second", shop("blog", "/c/*"), map[string]int{}, map[string]int{
 			"CreateSecurityGroup": 1, "AuthorizeSecurityGroupIngress": 1, "CreateTargetGroup": 1, "CreateLoadBalancer": 1,
 			"CreateListener": 2, "AddListenerCertificates": 1, "CreateRule": 1}},
-		{"delete the second", stack.Removed(shop("blog").Key, "", "", stack.ObjectsDeleted), map[string]int{}, map[string]int{
-			"DeleteLoadBalancer": 1, "DeleteTargetGroup": 1, "DeleteSecurityGroup": 1}},
-		{"delete the first", stack.Removed(shop("web").Key, "", "", stack.ObjectsDeleted), map[string]int{}, map[string]int{
-			"DeleteLoadBalancer": 1, "DeleteTargetGroup": 2, "DeleteSecurityGroup": 1}},
+		{"delete the second", stack.ForRemoval(shop("blog").Key, "", "", stack.ObjectsDeleted), map[string]int{},
+			map[string]int{
+				"DeleteLoadBalancer": 1, "DeleteTargetGroup": 1, "DeleteSecurityGroup": 1}},
+		{"delete the first", stack.ForRemoval(shop("web").Key, "", "", stack.ObjectsDeleted), map[string]int{},
+			map[string]int{
+				"DeleteLoadBalancer": 1, "DeleteTargetGroup": 2, "DeleteSecurityGroup": 1}},
 	} {
 		from := w.mark()
 		w.settle(step.want)
@@ -131,10 +133,10 @@ func TestAControllerThatDiesAtAnyWriteConvergesAfterwards(t *testing.T) {
 		{"delete a frontend with its ALB", func() *stack.Stack {
 			return fronted(shop("web", "/a/*"), map[int32]int32{80: 80})
 		}, func() *stack.Stack {
-			return stack.Removed(shop("web").Key, testCluster, testVPC, stack.ObjectsDeleted)
+			return stack.ForRemoval(shop("web").Key, testCluster, testVPC, stack.ObjectsDeleted)
 		}},
 		{"delete", func() *stack.Stack { return shop("web", "/a/*", "/b/*") }, func() *stack.Stack {
-			return stack.Removed(shop("web").Key, testCluster, testVPC, stack.ObjectsDeleted)
+			return stack.ForRemoval(shop("web").Key, testCluster, testVPC, stack.ObjectsDeleted)
 		}},
 	}
 	for _, story := range stories {
@@ -354,7 +356,7 @@ func TestADeletionWaitsForTheInterfacesOfTheLoadBalancer(t *testing.T) {
 	w := newWorld(t, account.Real())
 	want := shop("web", "/a/*")
 	w.settle(want)
-	gone := stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted)
+	gone := stack.ForRemoval(want.Key, testCluster, testVPC, stack.ObjectsDeleted)
 	_, r, err := w.pass(gone, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
@@ -372,7 +374,7 @@ func TestDeletionProtectionUnknownToUsIsRefusedByAWS(t *testing.T) {
 	want := shop("web", "/a/*")
 	want.LoadBalancers[0].Attributes = map[string]string{"deletion_protection.enabled": "true"}
 	w.settle(want)
-	gone := stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted)
+	gone := stack.ForRemoval(want.Key, testCluster, testVPC, stack.ObjectsDeleted)
 	for _, life := range []string{"known", "unknown"} {
 		_, r, err := w.pass(gone, diff.Options{}, 8)
 		if err != nil {

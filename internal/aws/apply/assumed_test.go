@@ -14,7 +14,7 @@ func TestAPlanThatRestsOnAssumptionsIsNotExecuted(t *testing.T) {
 	o := awsop.Observed{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}}
 	o.TargetGroups = []awsop.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}}
 	o.TargetGroups[0].Set(awsop.Assumed, awsop.PartAttributes)
-	p := diff.Stack(stack.Removed(o.Key, "demo", "vpc-1", stack.ObjectsDeleted), stack.Keep{}, o, diff.Options{})
+	p := diff.Stack(stack.ForRemoval(o.Key, "demo", "vpc-1", stack.ObjectsDeleted), stack.Keep{}, o, diff.Options{})
 	if p.Empty() {
 		t.Fatal("nothing is planned")
 	}

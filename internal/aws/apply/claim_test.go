@@ -84,7 +84,7 @@ func TestCreateNeverTakesOverByName(t *testing.T) {
 				generated)); d != "" {
 				t.Errorf("the victim's load balancer changed:\n%s", d)
 			}
-			w.settle(stack.Removed(attacker.Key, "", "", stack.ObjectsDeleted))
+			w.settle(stack.ForRemoval(attacker.Key, "", "", stack.ObjectsDeleted))
 			w.settle(shop("web", "/a/*"))
 			after := w.sim.Resources()
 			if len(after.LoadBalancers) != 1 || len(after.TargetGroups) != len(before.TargetGroups) {

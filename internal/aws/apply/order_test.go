@@ -178,7 +178,7 @@ func TestDeletingWhatIsGoneIsDone(t *testing.T) {
 		Message: "gone"}); err != nil {
 		t.Fatal(err)
 	}
-	p, r, err := w.pass(stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted), diff.Options{}, 8)
+	p, r, err := w.pass(stack.ForRemoval(want.Key, testCluster, testVPC, stack.ObjectsDeleted), diff.Options{}, 8)
 	if err != nil || len(p.Steps) < 3 || r.Count(apply.Done) != len(p.Steps) {
 		t.Errorf("%v\n%s", err, outcomes(p, r))
 	}

@@ -40,7 +40,7 @@ func TestFortyStacksTogetherStayWithinTheBudget(t *testing.T) {
 	}
 	desired := func(name string) *stack.Stack { return shop(name, "/a/*") }
 	gone := func(name string) *stack.Stack {
-		return stack.Removed(shop(name).Key, testCluster, testVPC, stack.ObjectsDeleted)
+		return stack.ForRemoval(shop(name).Key, testCluster, testVPC, stack.ObjectsDeleted)
 	}
 	none := map[string]int{}
 	reads, writes := all(desired)

@@ -123,8 +123,8 @@ func (w *world) pass(want *stack.Stack, opt diff.Options, concurrency int) (plan
 		return plan.Plan{}, apply.Result{}, err
 	}
 	obs.Bindings = w.bindings.of(want.Key)
-	held := w.inv.Certificates().Held(want.Key, want)
-	p := diff.Stack(want, stack.Keep{}, obs, opt).Under(policy.HoldCertificates(held))
+	held := w.inv.Certificates().Delayed(want.Key, want)
+	p := diff.Stack(want, stack.Keep{}, obs, opt).Under(policy.DelayCertificates(held))
 	return p, apply.Run(ctx, p, apply.Deps{
 		Clients: w.clients(), Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now, Concurrency: concurrency,
 	}), nil
@@ -164,7 +164,7 @@ func outcomes(p plan.Plan, r apply.Result) string {
 // remove deletes a stack and then the shared group.
 func (w *world) remove(key stack.Key) {
 	w.t.Helper()
-	w.settle(stack.Removed(key, testCluster, testVPC, stack.ObjectsDeleted))
+	w.settle(stack.ForRemoval(key, testCluster, testVPC, stack.ObjectsDeleted))
 	obs, err := w.inv.Observed(context.Background(), key, nil)
 	if err != nil {
 		w.t.Fatal(err)

@@ -128,7 +128,7 @@ func actionOf(operation string) string {
 	for _, service := range []string{"elasticloadbalancing", "ec2", "acm", "route53", "sts", "tag", "wafv2", "shield",
 		"s3",
 		"cognito-idp"} {
-		if action := service + ":" + operation; places[action] != "" {
+		if action := service + ":" + operation; statementsOf[action] != "" {
 			return action
 		}
 	}
@@ -144,7 +144,7 @@ func deniedRemedy(operation, message string) string {
 		return "allow the controller's role the action that AWS names"
 	}
 	remedy := "allow the controller's role the action " + action
-	if place := places[action]; place != "" {
+	if place := statementsOf[action]; place != "" {
 		remedy += " (" + place + " of lbc iam-policy)"
 	}
 	return remedy

@@ -162,7 +162,7 @@ func TestHowMuchAnActionIsNeeded(t *testing.T) {
 
 func TestPlaceNamesStatementsAndFeatures(t *testing.T) {
 	t.Parallel()
-	places := Places()
+	places := StatementsByAction()
 	for action, want := range map[string]string{
 		"elasticloadbalancing:CreateTargetGroup": "statement Create", "sts:GetCallerIdentity": "",
 		"elasticloadbalancing:RegisterTargets": "statement ChangeOwn, or ForeignTargetGroups with feature " +

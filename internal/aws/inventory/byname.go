@@ -30,11 +30,11 @@ var absentPauses = backoff.Policy{First: absentLifetime, Longest: time.Minute}
 
 // byName caches what users name. A read has only names of one object or group: AWS may refuse it for one name. A list
 // may lack a name by mistake: one that was found before is read by itself before it counts as absent.
-func byName[T any](cfg *Config, lifetime time.Duration, absence backoff.Policy, batch int,
+func byName[T any](cfg *Config, lifetime time.Duration, absence backoff.Policy,
 	read func(ctx context.Context, names []string) (map[string]T, error)) (c *cache.Cache[string, T]) {
 	c = cache.New(cache.Config{
 		Now: cfg.Now, Lifetime: lifetime, Absence: absence, Stale: cache.Stale, Wait: cfg.Moment,
-		Passing: awsclient.Passing, Batch: batch, Apart: true,
+		Passing: awsclient.Passing, Batch: nameBatch, Apart: true,
 	}, func(ctx context.Context, names []string) (map[string]T, error) {
 		found, err := read(ctx, names)
 		for _, n := range names {

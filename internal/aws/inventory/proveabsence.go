@@ -2,8 +2,12 @@ package inventory
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/lib/order"
@@ -114,4 +118,111 @@ func idsOf(o *awsop.Observed) []string {
 		ids = append(ids, g.GroupID)
 	}
 	return ids
+}
+
+// LostParts are the parts that load balancers lose by a plan: certificates by ARN, security groups and subnets by id;
+// and the subnets that they get instead.
+type LostParts struct{ Certificates, SecurityGroups, Subnets, NewSubnets []string }
+
+// Lists counts changes of the lists that ConfirmMissing uses: new lists, and parts that returned to a list.
+func (i *Inventory) Lists() uint64 {
+	return i.certificates.Lists() + i.groups.Lists() + i.network.Lists()
+}
+
+// ConfirmMissing confirms, before load balancers lose parts, that AWS's lists do not lack them by mistake, as an empty
+// page does. Parts that the lists have cost nothing: the lists decided about them, unless they have changed since
+// lists, the value of Lists before the stack was compiled. The others are read by their ids. again reports that the
+// lists have changed, or that some of the others exist, so that the caller must compile again; what is neither known to
+// exist nor proven to be absent is an error, and so are subnets whose routes are not as the list of route tables has
+// them.
+func (i *Inventory) ConfirmMissing(ctx context.Context, parts LostParts, lists uint64) (again bool, err error) {
+	moved := slices.Concat(parts.Subnets, parts.NewSubnets)
+	if len(parts.Certificates)+len(parts.SecurityGroups)+len(moved) > 0 && lists != i.Lists() {
+		return true, nil
+	}
+	certificates, err := i.certificates.ConfirmMissing(ctx, parts.Certificates)
+	if err != nil {
+		return false, err
+	}
+	groups, err := i.groups.ConfirmMissing(ctx, parts.SecurityGroups)
+	if err != nil {
+		return false, err
+	}
+	if err := i.network.ConfirmMissing(ctx, parts.Subnets); err != nil {
+		return false, err
+	}
+	return certificates || groups, i.network.Misrouted(ctx, moved)
+}
+
+// addLacking adds to a listing the load balancers and target groups that its lists lack by mistake, as an empty page
+// does: each one that lacking returns is read by its ARN. It is an error if one is neither found nor proven to be
+// absent.
+func (i *Inventory) addLacking(ctx context.Context, l *listing, progressed func()) error {
+	for _, arn := range i.lacking(l) {
+		var balancers []awsop.LoadBalancer
+		var groups []awsop.TargetGroup
+		var n int
+		var err error
+		if kindOf(arn) == stack.KindLoadBalancer {
+			balancers, _, n, err = i.listLoadBalancers(ctx, l, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{
+				arn}})
+		} else {
+			groups, _, n, err = i.listTargetGroups(ctx, l, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})
+		}
+		if err = i.provenAbsent(ctx, arn, n > 0, err); err != nil {
+			return fmt.Errorf("looking whether %s, which the list lacks, exists: %w", arn, err)
+		}
+		progressed()
+		l.balancers.items = append(l.balancers.items, balancers...)
+		l.targets.items = append(l.targets.items, groups...)
+	}
+	return nil
+}
+
+// provenAbsent returns an error if AWS's answer to a read of a load balancer or target group by its ARN neither shows
+// the resource nor proves that it is absent. An answer for another account proves nothing.
+func (i *Inventory) provenAbsent(ctx context.Context, arn string, exists bool, err error) error {
+	gone, err := absence.OfRead(exists, err != nil && vanished(err), err)
+	if !gone.Proven() {
+		return err
+	}
+	if other := i.identity.Other(ctx, arn); other != nil {
+		return fmt.Errorf("%w: %w", absence.ErrUnknown, other)
+	}
+	return nil
+}
+
+// lacking returns the ARNs, sorted, that the lists of a listing lack although there is a sign that they exist: a listed
+// target group is used by the load balancer, an earlier process knew the resource, or this one knows it and waits for
+// the listing to read its stack again. What this process has deleted is left out.
+func (i *Inventory) lacking(l *listing) []string {
+	signs := map[string]bool{}
+	for _, arn := range l.users {
+		signs[arn] = true
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, d := range i.kept.Stacks {
+		for arn := range d.Tags {
+			signs[arn] = true
+		}
+	}
+	for _, e := range i.stacks {
+		if e.invalid() {
+			for _, arn := range arnsOf(&e.obs) {
+				signs[arn] = true
+			}
+			continue
+		}
+		for _, lb := range e.obs.LoadBalancers { // known without the listing
+			delete(signs, lb.ARN)
+		}
+	}
+	for _, arn := range l.arns() {
+		delete(signs, arn)
+	}
+	for arn := range i.gone {
+		delete(signs, arn)
+	}
+	return slices.Sorted(maps.Keys(signs))
 }

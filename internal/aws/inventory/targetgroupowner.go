@@ -327,7 +327,7 @@ func (i *Inventory) Holder(kind stack.Kind, name string) (holder stack.Key, know
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, key := range i.holders[name] {
-		if e := i.stacks[key]; e != nil && e.holds(kind, name) {
+		if e := i.stacks[key]; e != nil && e.has(kind, name) {
 			return key, true
 		}
 	}
@@ -343,7 +343,7 @@ func (i *Inventory) TakenBeside(key stack.Key) func(stack.Kind, string) bool {
 }
 
 // holds reports whether a stack has a resource with a name.
-func (e *entry) holds(kind stack.Kind, name string) bool {
+func (e *entry) has(kind stack.Kind, name string) bool {
 	switch kind { //nolint:exhaustive // only these have names that are derived from others
 	case stack.KindLoadBalancer:
 		return slices.ContainsFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool {

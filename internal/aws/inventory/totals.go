@@ -71,7 +71,7 @@ func shareOf(o *awsop.Observed) (s share) {
 			s.retained++
 		}
 	}
-	for _, lb := range appendCounts(nil, o) {
+	for _, lb := range balancersOf(o) {
 		s.uses = append(s.uses, lb.Uses()...)
 	}
 	for n := range o.Listeners {
@@ -111,8 +111,8 @@ func (i *Inventory) LoadBalancers() int {
 	return i.sums().balancers
 }
 
-// HoldsRetained reports whether a load balancer stays in AWS without an object.
-func (i *Inventory) HoldsRetained() bool {
+// HasRetained reports whether a load balancer stays in AWS without an object.
+func (i *Inventory) HasRetained() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.sums().retained > 0

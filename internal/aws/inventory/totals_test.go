@@ -62,7 +62,7 @@ func TestScrapeCostsNoBytesOfOtherStacks(t *testing.T) { // not parallel: it cou
 			rules++
 			e.obs.Rules = append(e.obs.Rules, awsop.Rule{})
 			i.noteHaving(e)
-			if got := i.LoadBalancers(); got != n || i.HoldsRetained() || !i.FirstCertificateEnd().IsZero() {
+			if got := i.LoadBalancers(); got != n || i.HasRetained() || !i.FirstCertificateEnd().IsZero() {
 				t.Errorf("%d load balancers, want %d", got, n)
 			}
 			for _, u := range i.QuotaUse() {
@@ -84,7 +84,7 @@ func TestDeletionLooksAtNoStackAtRest(t *testing.T) {
 	for key := range i.stacks {
 		i.stacks[key] = nil
 	}
-	if n := i.LoadBalancers(); n != 3 || i.HoldsRetained() {
+	if n := i.LoadBalancers(); n != 3 || i.HasRetained() {
 		t.Errorf("%d load balancers", n)
 	}
 }

@@ -35,8 +35,8 @@ func (p *Placed) On(n int) bool { return p.Shard == n || p.From != nil && *p.Fro
 // Placement are the units of a group in the order in which they came, the oldest first.
 type Placement []Placed
 
-// Holds reports whether a load balancer has rules of a unit.
-func (p Placement) Holds(n int) bool {
+// Uses reports whether a load balancer has rules of a unit.
+func (p Placement) Uses(n int) bool {
 	return slices.ContainsFunc(p, func(x Placed) bool { return x.On(n) })
 }
 

@@ -144,7 +144,7 @@ func TestAPlacementIsNotMadeIfItIsNotKnownWhatFits(t *testing.T) {
 func TestTheLastOfSeveralLoadBalancersWithAHostHasIt(t *testing.T) {
 	t.Parallel()
 	p := Observed(map[string]int{"b": 1, "a": 0})
-	if got := fmt.Sprint(text(p)); got != "[a:0 b:1]" || p.Last() != 1 || !p.Holds(1) || p.Holds(2) {
+	if got := fmt.Sprint(text(p)); got != "[a:0 b:1]" || p.Last() != 1 || !p.Uses(1) || p.Uses(2) {
 		t.Errorf("%s, %d", got, p.Last())
 	}
 }
@@ -243,7 +243,7 @@ func TestMovingUnitIsServedByBothForAMinute(t *testing.T) {
 			t.Errorf("shown on %s, want %s", got, want)
 		}
 	}
-	if !p.Arriving(1) || p.Arriving(0) || !p.Holds(0) || !p.Holds(1) {
+	if !p.Arriving(1) || p.Arriving(0) || !p.Uses(0) || !p.Uses(1) {
 		t.Errorf("on its way: %+v", p)
 	}
 	shows(p, "[0]")

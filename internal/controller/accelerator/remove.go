@@ -34,7 +34,7 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 			" protects it"
 		p.found = append(p.found, diag.New(p.object, "metadata.annotations["+naming.AcceleratorDeletionProtection+"]",
 			diag.DeletionProtected, text, "to delete the accelerator, remove the annotation"))
-		return p.holdRemoval(ctx, "DeletionProtected")
+		return p.endWithoutRemoval(ctx, "DeletionProtected")
 	}
 	if !p.memory.deleting { // whose it is, is read once more
 		p.Account.Doubt(p.key)
@@ -57,7 +57,7 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 	for range 2 { // what is disabled already goes in one pass
 		plan, wait := diff.Removal(d, o)
 		if !plan.Empty() && p.held(&plan) {
-			return p.holdRemoval(ctx, string(diag.PlanOnHold))
+			return p.endWithoutRemoval(ctx, string(diag.PlanOnHold))
 		}
 		result := p.takeAway(ctx, plan)
 		if len(result.Problems) > 0 {
@@ -90,8 +90,8 @@ func (p *pass) observeOwn(ctx context.Context) (o accelerator.Observed, foreign 
 	return o, foreign, err
 }
 
-// holdRemoval ends a pass that deletes nothing. The last finding says why the accelerator stays.
-func (p *pass) holdRemoval(ctx context.Context, reason string) (reconcile.Result, error) {
+// endWithoutRemoval ends a pass that deletes nothing. The last finding says why the accelerator stays.
+func (p *pass) endWithoutRemoval(ctx context.Context, reason string) (reconcile.Result, error) {
 	last := p.found[len(p.found)-1]
 	return p.endRemoval(ctx, removal{reason: reason, message: last.Message(), cause: last.Code})
 }

@@ -19,15 +19,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// heldTargets are the targets that stay registered although the binding does not want them: those whose pods and nodes
-// serve as before, if with them most targets of many groups would go at once. A Service that is proven not to exist was
-// taken away on purpose.
-func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, q registrar.Request,
+// keepServing returns the targets that stay registered although the binding does not want them: those whose pods and
+// nodes serve as before, if with them most targets of many groups would go at once. A Service that is proven not to
+// exist was taken away on purpose.
+func (b *Reconciler) keepServing(ctx context.Context, o *v1beta1.TargetGroupBinding, q registrar.Request,
 	found diag.List) []registrar.Endpoint {
 	meant := o.Annotations[naming.AllowDeregistration] == "true" ||
 		!q.Emptied && slices.ContainsFunc(found, unserved)
-	c := b.nodesHeld.begin(client.ObjectKeyFromObject(o), b.cluster())
-	return b.Registry.Hold(q, meant, func(e registrar.Endpoint) bool {
+	c := b.nodesKeeping.begin(client.ObjectKeyFromObject(o), b.cluster())
+	return b.Registry.KeepServing(q, meant, func(e registrar.Endpoint) bool {
 		if e.Pod != "" {
 			return podOfServes(ctx, c, e)
 		}
@@ -48,21 +48,21 @@ func podOfServes(ctx context.Context, c registrar.Cluster, e registrar.Endpoint)
 	return ok && bindings.PodServes(p, e.ID)
 }
 
-func targetsHeld(o *v1beta1.TargetGroupBinding, held []registrar.Endpoint) diag.Diagnostic {
+func targetsKept(o *v1beta1.TargetGroupBinding, kept []registrar.Endpoint) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.serviceRef", diag.DeregistrationsHeld,
 		fmt.Sprintf("%d targets, such as %s, are no longer endpoints of Service %s although their pods or nodes exist; "+
 			"more target groups than usual lost most of their targets within %s; the controller keeps these targets registered",
-			len(held), held[0].Key(), o.Spec.ServiceRef.Name, brake.Window),
+			len(kept), kept[0].Key(), o.Spec.ServiceRef.Name, brake.Window),
 		fmt.Sprintf("check EndpointSlices, selectors and node labels; if they are correct, set annotation %s: \"true\" on "+
 			"the TargetGroupBinding, or delete the pods", naming.AllowDeregistration))
 }
 
-// wakeHeld wakes the bindings that hold a target of a pod that does not serve any longer.
-func (b *Reconciler) wakeHeld(was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
+// wakeKeeping wakes the bindings that keep a target of a pod that does not serve any longer.
+func (b *Reconciler) wakeKeeping(was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
 	if was == nil || is != nil && bindings.PodServes(is, was.Status.PodIP) {
 		return
 	}
-	for _, id := range b.Registry.HeldFor(was.Namespace, was.Name) {
+	for _, id := range b.Registry.KeptFor(was.Namespace, was.Name) {
 		req := reconcile.Request{NamespacedName: client.ObjectKey{Namespace: id.Namespace, Name: id.Name}}
 		b.noteCause(req, "Pod", was)
 		queue.Add(q, 0, queue.Urgent, req)

@@ -220,18 +220,18 @@ func (b *Reconciler) servingPods(ctx context.Context, o *v1beta1.TargetGroupBind
 	return bindings.FormerPods(o, slices.Values(pods)), nil
 }
 
-// staying are the findings about targets that stay registered although the Service has no endpoints for them.
-func (p *pass) staying(ctx context.Context) (found diag.List) {
+// keptFindings are the findings about targets that stay registered although the Service has no endpoints for them.
+func (p *pass) keptFindings(ctx context.Context) (found diag.List) {
 	b, o := p.reconciler, p.binding
 	svc := &corev1.Service{}
 	switch {
-	case len(p.held) == 0 && !p.unread, p.unproven != nil, slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool {
+	case len(p.kept) == 0 && !p.unread, p.unproven != nil, slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool {
 		return bindings.ReportsEdit(d.Code)
 	}):
 		return nil
 	case !p.request.Emptied || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name},
 		svc) != nil:
-		return diag.List{targetsHeld(o, p.held)}
+		return diag.List{targetsKept(o, p.kept)}
 	}
 	return bindings.EmptiedByEdit(o, svc, append(b.about(ctx, o), b.declaring(ctx, o)...))
 }

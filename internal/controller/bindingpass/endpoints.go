@@ -196,7 +196,7 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	if err != nil {
 		return Resolved{}, err
 	}
-	x := bindings.Endpoints{
+	x := bindings.PortEndpoints{
 		Binding: o, Cluster: cache.notingCluster, ExcludedNodes: b.ExcludedNodes, QUICVariable: b.QUICVariable,
 		Pods: pods, Refused: refused, Podless: podless, Allowed: b.Podless, Nodes: nodes,
 		VPC:   sync.OnceValues(func() (*facts.VPC, bool) { return b.vpcOf(ctx, o) }),

@@ -72,7 +72,7 @@ func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconc
 			b.wakeForNode(&change, q, true, b.nodesRead.bindings(change.node.GetName())...)
 		}
 		if change.restless() {
-			b.wakeForNode(&change, q, true, b.nodesHeld.bindings(change.node.GetName())...)
+			b.wakeForNode(&change, q, true, b.nodesKeeping.bindings(change.node.GetName())...)
 		}
 		b.wakeSelecting(ctx, &change, q)
 	})
@@ -151,7 +151,7 @@ func (c *nodeChange) turned(excluded bool) bool {
 		registrar.PodsLeave(n, excluded))
 }
 
-// restless reports whether an instance that is held may be given up now, or may not any longer.
+// restless reports whether an instance that is kept may be given up now, or may not any longer.
 func (c *nodeChange) restless() bool {
 	return c.before == nil || c.after == nil || registrar.NodeStays(c.before) != registrar.NodeStays(c.after)
 }

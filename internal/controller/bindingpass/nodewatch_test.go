@@ -119,8 +119,9 @@ func TestNodeWakesTheBindingsItConcerns(t *testing.T) {
 			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "pool", Operator: "?"}}}),
 		ofType("pods", v1beta1.TargetTypeIP, nil), ofType("elsewhere", v1beta1.TargetTypeIP, nil),
 		ofType("incomplete", "", nil))
-	for reads, of := range map[*nodeReads]map[string]string{&b.nodesRead: {"pods": "a", "elsewhere": "b"}, &b.nodesHeld: {
-		"held": "a"}} {
+	for reads, of := range map[*nodeReads]map[string]string{&b.nodesRead: {"pods": "a", "elsewhere": "b"},
+		&b.nodesKeeping: {
+			"held": "a"}} {
 		for binding, node := range of {
 			reads.begin(shop(binding), b.cluster()).Node(t.Context(), node)
 		}

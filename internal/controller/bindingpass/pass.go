@@ -41,11 +41,11 @@ type pass struct {
 	endpoints  registrar.Endpoints
 	port       int32 // of endpoints without one
 	found      diag.List
-	preceding  staying // targets that were registered before the binding
-	ownerKnown bool    // whether it is known who registered the targets of the group
-	zonesKnown bool    // whether it is known which addresses are outside the VPC
+	preceding  protectedTargets // targets that were registered before the binding
+	ownerKnown bool             // whether it is known who registered the targets of the group
+	zonesKnown bool             // whether it is known which addresses are outside the VPC
 	request    registrar.Request
-	held       []registrar.Endpoint // targets that the brake keeps registered
+	kept       []registrar.Endpoint // targets that the brake keeps registered
 	moved      []registrar.Endpoint // targets of a former port that stay until those of the new one are healthy
 	unproven   error                // of the API server, which does not show whether missing endpoints have left
 	unread     bool                 // which targets an edit of the Service leaves registered is not known yet
@@ -244,9 +244,9 @@ func (p *pass) requestRules(ctx context.Context) queue.Exit {
 	if b.memory.edited(o, p.endpoints.Len()) {
 		b.Inventory.Refusals().RetryRefused(registrar.TargetCalls(p.id))
 	}
-	p.held = b.heldTargets(ctx, o, p.request, p.found)
+	p.kept = b.keepServing(ctx, o, p.request, p.found)
 	p.unread = b.Registry.Unread(p.request.Group)
-	if len(p.held) == 0 && !p.unread && p.unproven == nil && p.endpoints.Len() > 0 {
+	if len(p.kept) == 0 && !p.unread && p.unproven == nil && p.endpoints.Len() > 0 {
 		b.memory.release(o)
 	}
 	p.moved = b.Registry.Moved(p.request)
@@ -254,14 +254,14 @@ func (p *pass) requestRules(ctx context.Context) queue.Exit {
 	return queue.Exit{}
 }
 
-// wantRules has networking write the rules of the wanted targets, of held ones, and of those of a former port.
+// wantRules has networking write the rules of the wanted targets, of kept ones, and of those of a former port.
 func (p *pass) wantRules(ctx context.Context, moved []registrar.Endpoint) {
 	b, o := p.reconciler, p.binding
 	if p.moved = moved; p.unread {
 		b.Networking.Retain(ctx, o)
 		return
 	}
-	taken := b.Registry.WithoutRefused(p.request.Group, p.endpoints).With(slices.Concat(p.held, moved)...)
+	taken := b.Registry.WithoutRefused(p.request.Group, p.endpoints).With(slices.Concat(p.kept, moved)...)
 	b.Networking.Want(ctx, o, p.request.Group, bindings.Targets{Endpoints: taken, Port: p.port})
 }
 

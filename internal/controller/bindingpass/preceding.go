@@ -52,9 +52,9 @@ type precedingTargets struct {
 	Registered []string `json:"registered,omitempty"`
 }
 
-// staying says which targets a binding never deregisters. The zero value says that nothing is known: only what this
-// process registered is the binding's own.
-type staying struct {
+// protectedTargets says which targets a binding never deregisters. The zero value says that nothing is known: only what
+// this process registered is the binding's own.
+type protectedTargets struct {
 	keys  map[string]bool // of targets that were registered before the binding came
 	own   map[string]bool // no others may be deregistered, besides those that this process registered; nil = all may
 	known bool
@@ -157,25 +157,25 @@ func nameOf(o *v1beta1.TargetGroupBinding) string {
 // target group of a stack has none. If nothing is kept of a binding, because it is new, was served by another
 // controller, or its entry is lost, every target may have preceded it: its status does not count, because users may
 // write statuses.
-func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindings.Targets) (staying, error) {
+func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindings.Targets) (protectedTargets, error) {
 	o := whose.binding
 	if b.Preceding == nil {
-		return staying{known: true}, nil
+		return protectedTargets{known: true}, nil
 	}
 	owner, listed := whose.known()
 	if listed && !owner.External() && !whose.assumed() {
-		return staying{known: true}, nil
+		return protectedTargets{known: true}, nil
 	}
 	t, kept := b.Preceding.get(o)
 	if !kept { // after a crash, passes begin before checkpoints are read
 		if err := b.Preceding.Checkpoints.Await(ctx); err != nil {
-			return staying{}, err
+			return protectedTargets{}, err
 		}
 		t, kept = b.Preceding.get(o)
 	}
 	switch kept = kept && t.Group == o.Spec.TargetGroupARN; {
 	case kept && t.Since.IsZero():
-		return staying{keys: b.stillPreceding(o, t, of), known: true}, nil
+		return protectedTargets{keys: b.stillPreceding(o, t, of), known: true}, nil
 	case kept:
 		return b.unconfirmed(ctx, o, t, of), nil
 	}
@@ -184,7 +184,7 @@ func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindi
 	}
 	// A binding that may serve does not wait for AWS, as nothing that others registered is deregistered meanwhile.
 	if !b.Preceding.read() || !leaving(o) && whose.unlisted() {
-		return staying{}, nil // the listing shows whose it is, or checkpoints are read later
+		return protectedTargets{}, nil // the listing shows whose it is, or checkpoints are read later
 	}
 	if leaving(o) {
 		return b.precedingNew(ctx, whose, of)
@@ -193,7 +193,7 @@ func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindi
 	defer cancel()
 	out, err := b.precedingNew(reading, whose, of)
 	if err != nil && ctx.Err() == nil {
-		return staying{err: err}, nil
+		return protectedTargets{err: err}, nil
 	}
 	return out, err
 }
@@ -235,7 +235,8 @@ func ported(of bindings.Targets) iter.Seq[registrar.Endpoint] {
 // precedingNew finds and keeps the targets that are registered before a binding has registered any. If AWS does not
 // tell whose the target group is, it counts as one of others; a binding that ends waits for the answer, and of is found
 // here.
-func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bindings.Targets) (staying, error) {
+func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bindings.Targets) (protectedTargets,
+	error) {
 	o, ask := whose.binding, whose.askBriefly
 	if leaving(o) {
 		ask = whose.ask
@@ -243,30 +244,30 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 	external, err := whose.external(ctx, ask)
 	switch {
 	case ctx.Err() != nil:
-		return staying{}, context.Cause(ctx)
+		return protectedTargets{}, context.Cause(ctx)
 	case err == nil && !external:
-		return staying{known: true}, nil
+		return protectedTargets{known: true}, nil
 	case err != nil && leaving(o) && !untold(err):
-		return staying{}, err
+		return protectedTargets{}, err
 	}
 	health, err := b.Registry.Health(ctx, b.group(o))
 	switch {
 	// which the registration of targets reports
 	case err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound:
-		return staying{known: true}, nil
+		return protectedTargets{known: true}, nil
 	case err != nil:
-		return staying{}, err
+		return protectedTargets{}, err
 	}
 	if leaving(o) && specified(o) {
 		resolved, err := b.Endpoints(ctx, o)
 		if err != nil {
-			return staying{}, err
+			return protectedTargets{}, err
 		}
 		of = resolved.Targets
 	}
 	found, err := b.notOwned(ctx, o, of, health, nil)
 	if err != nil {
-		return staying{}, err
+		return protectedTargets{}, err
 	}
 	preceding, own := registrar.KeySet(found), map[string]bool{}
 	for _, h := range health {

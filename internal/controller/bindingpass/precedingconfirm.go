@@ -27,8 +27,8 @@ const (
 // unconfirmed is what stays registered while one read alone says which targets preceded a binding, and keeps which ones
 // the binding wants meanwhile. When it is time, it reads again; for a binding that ends it does neither.
 func (b *Reconciler) unconfirmed(ctx context.Context, o *v1beta1.TargetGroupBinding, t precedingTargets,
-	of bindings.Targets) staying {
-	out := staying{keys: registrar.KeySet(t.Targets), own: registrar.KeySet(t.Own), known: true}
+	of bindings.Targets) protectedTargets {
+	out := protectedTargets{keys: registrar.KeySet(t.Targets), own: registrar.KeySet(t.Own), known: true}
 	if leaving(o) {
 		return out
 	}
@@ -50,7 +50,7 @@ func (b *Reconciler) unconfirmed(ctx context.Context, o *v1beta1.TargetGroupBind
 			t.Targets = slices.Compact(slices.Sorted(slices.Values(append(found, t.Targets...))))
 			t.Own, t.Since = nil, time.Time{}
 			b.Preceding.enter(o, t)
-			return staying{keys: b.stillPreceding(o, t, of), known: true}
+			return protectedTargets{keys: b.stillPreceding(o, t, of), known: true}
 		}
 		wait = confirmPause
 	}

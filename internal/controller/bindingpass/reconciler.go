@@ -95,7 +95,7 @@ type Reconciler struct {
 	missingNodes       waits
 	evidence           evidence
 	nodesRead          nodeReads // nodes by which passes choose among the endpoints of pods
-	nodesHeld          nodeReads // nodes by which passes keep instances that are no longer wanted
+	nodesKeeping       nodeReads // nodes by which passes keep instances that are no longer wanted
 	nodeLists          nodeLists
 	resolved           resolved
 	Unavailable        queue.UnavailableUnits[reconcile.Request]
@@ -286,7 +286,7 @@ func (b *Reconciler) Forget(key client.ObjectKey) {
 	b.missingNodes.note(key, nil)
 	b.evidence.forget(key)
 	b.nodesRead.forget(key)
-	b.nodesHeld.forget(key)
+	b.nodesKeeping.forget(key)
 	b.resolved.forget(key)
 	b.Failures.Forget(key)
 	b.Changes.take(key)

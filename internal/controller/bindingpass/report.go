@@ -25,11 +25,11 @@ import (
 // findings are all findings of the pass.
 func (p *pass) findings(ctx context.Context) diag.List {
 	b, o := p.reconciler, p.binding
-	staying := p.staying(ctx)
-	if p.request.Emptied && len(staying) > 0 {
+	kept := p.keptFindings(ctx)
+	if p.request.Emptied && len(kept) > 0 {
 		p.found = slices.DeleteFunc(slices.Clone(p.found), unserved)
 	}
-	found := slices.Concat(staying, p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
+	found := slices.Concat(kept, p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
 		admission.Idle(o))
 	found = append(found, p.closedPorts(ctx)...)
 	if err := p.preceding.err; err != nil && awsclient.Classify(err).Class == diag.Denied { // other errors pass
@@ -86,7 +86,7 @@ func (p *pass) withoutPods(ctx context.Context) diag.List {
 	b, o := p.reconciler, p.binding
 	kept := b.memory.get(o)
 	empty := *o.Spec.TargetType == v1beta1.TargetTypeIP && p.endpoints.Len() == 0 &&
-		len(p.found)+len(p.held) == 0
+		len(p.found)+len(p.kept) == 0
 	switch now := b.Now(); {
 	case !empty && kept.emptySince.IsZero():
 	case !empty:
@@ -137,10 +137,10 @@ func (p *pass) report(ctx context.Context) queue.Exit {
 		return queue.Ended(reconcile.Result{}, p.unproven)
 	}
 	b.Failures.Forget(p.name)
-	if err := cmp.Or(p.gatesErr, p.unowned); err != nil || len(p.held)+len(p.change.NotOurs) == 0 && !p.unread {
+	if err := cmp.Or(p.gatesErr, p.unowned); err != nil || len(p.kept)+len(p.change.NotOurs) == 0 && !p.unread {
 		return queue.Ended(reconcile.Result{}, err)
 	}
-	if len(p.held) == 0 && !p.unread && p.whose.unlisted() {
+	if len(p.kept) == 0 && !p.unread && p.whose.unlisted() {
 		return queue.Ended(reconcile.Result{RequeueAfter: b.memory.awaitListing(o, 8*b.RequeueAfter)}, nil)
 	}
 	return queue.Ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)

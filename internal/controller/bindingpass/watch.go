@@ -212,7 +212,7 @@ func (b *Reconciler) PodEvent() handler.TypedEventHandler[client.Object, reconci
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		was, _ := before.(*corev1.Pod)
 		is, _ := after.(*corev1.Pod)
-		b.wakeHeld(was, is, q)
+		b.wakeKeeping(was, is, q)
 		b.wakeClaiming(was, is, q)
 		p, ok := queue.Newest(before, after).(*corev1.Pod)
 		if !ok || len(p.Spec.ReadinessGates) == 0 {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -19,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
@@ -330,4 +332,40 @@ func (w *Writer) create(ctx context.Context, key stack.Key, e entry) (*v1alpha1.
 		return nil, errors.Join(err, getErr)
 	}
 	return found, nil
+}
+
+// refusedProbe is the pause between attempts at one of the objects that a policy refuses. No event announces that the
+// policy refuses them no longer.
+const refusedProbe = 30 * time.Second
+
+// noteRefused notes whether a policy refused the write of an object. The first one that it admits has all others tried
+// again. The lock is held.
+func (w *Writer) noteRefused(key stack.Key, denied bool, err error) {
+	_, was := w.refused[key]
+	if denied {
+		w.refused[key] = w.now()
+		return
+	}
+	delete(w.refused, key)
+	if was && err == nil && len(w.refused) > 0 {
+		w.Queue.RetryFailed(waiting.Spacing)
+	}
+}
+
+// probeRefused has the object tried again that was refused longest ago.
+func (w *Writer) probeRefused() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	if len(w.refused) == 0 || now.Sub(w.probed) < refusedProbe {
+		return
+	}
+	oldest, at := stack.Key{}, now
+	for key, last := range w.refused {
+		if !last.After(at) {
+			oldest, at = key, last
+		}
+	}
+	w.probed, w.refused[oldest] = now, now
+	w.Queue.LookAgain(oldest.String())
 }

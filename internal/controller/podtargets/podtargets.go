@@ -271,7 +271,7 @@ func (d declared) keeps(b *v1beta1.TargetGroupBinding) bool {
 // each calls a function with each target group of a load balancer that is wanted.
 func (f Finder) each(w front.Input, do func(m *intent.Member, d declared)) {
 	lb := &w.LoadBalancer
-	if !w.Wanted || lb.Names == nil {
+	if !w.Declared || lb.Names == nil {
 		return
 	}
 	for i := range lb.Members {

@@ -4,11 +4,18 @@
 package reads
 
 import (
+	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Index records which unit of work read which objects, so that an event about an object reaches exactly the units whose
@@ -141,4 +148,92 @@ func (x *Index[U]) Len() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return len(x.reads)
+}
+
+// units is a set of units. Most objects are read by one unit, and a map for each object would take most of the memory
+// of an index.
+type units[U comparable] struct {
+	few  []U
+	many map[U]bool // nil = all are in few
+}
+
+// mostFew is the largest size of a set without a map.
+const mostFew = 8
+
+// with returns the set with u. It replaces the former set.
+func (s units[U]) with(u U) units[U] {
+	switch {
+	case s.many != nil:
+		s.many[u] = true
+	case slices.Contains(s.few, u):
+	case len(s.few) < mostFew:
+		s.few = append(s.few, u)
+	default:
+		s.many = map[U]bool{u: true}
+		for _, x := range s.few {
+			s.many[x] = true
+		}
+		s.few = nil
+	}
+	return s
+}
+
+// without returns the set without u. It replaces the former set.
+func (s units[U]) without(u U) units[U] {
+	delete(s.many, u)
+	if i := slices.Index(s.few, u); i >= 0 {
+		s.few = slices.Delete(s.few, i, i+1)
+	}
+	return s
+}
+
+func (s units[U]) len() int { return len(s.few) + len(s.many) }
+
+// all iterates over the set, unordered.
+func (s units[U]) all() iter.Seq[U] {
+	if s.many != nil {
+		return maps.Keys(s.many)
+	}
+	return slices.Values(s.few)
+}
+
+// ByStack is the cache index of bindings by the stacks that their labels name.
+const ByStack = "metadata.labels.stack"
+
+// stackLabels are the keys of the labels by which each kind of stacks marks its bindings, sorted.
+var stackLabels = sync.OnceValue(func() (sets [][]string) {
+	for _, k := range owner.Kinds {
+		for _, of := range []stack.ID{{Name: "group"}, {Namespace: "namespace", Name: "name"}} {
+			sets = append(sets, slices.Sorted(maps.Keys(naming.Labels(stack.Key{Owner: k.Owner, ID: of}))))
+		}
+	}
+	return sets
+})
+
+// StackOf returns the keys of a binding in the index ByStack: the labels of each stack that it may belong to.
+func StackOf(o client.Object) (keys []string) {
+	labels := o.GetLabels()
+	for _, of := range stackLabels() {
+		lacks := slices.ContainsFunc(of, func(key string) bool {
+			_, has := labels[key]
+			return !has
+		})
+		if !lacks {
+			keys = append(keys, joined(of, labels))
+		}
+	}
+	return keys
+}
+
+// Indexed returns the value of labels of a stack in the index ByStack.
+func Indexed(labels map[string]string) string {
+	return joined(slices.Sorted(maps.Keys(labels)), labels)
+}
+
+func joined(keys []string, labels map[string]string) string {
+	out := make([]string, len(keys))
+	for n, key := range keys {
+		out[n] = key + "=" + labels[key]
+	}
+	return strings.Join(out, ",")
 }

@@ -272,7 +272,7 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 		}
 	}
 	group, known := b.inventory.SharedGroup()
-	if !known || b.inventory.HoldsRetained() {
+	if !known || b.inventory.HasRetained() {
 		return known, nil
 	}
 	var bindings v1beta1.TargetGroupBindingList

@@ -7,6 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -46,7 +47,7 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 		s.Inventory.InvalidateFacts(missed...) // what is missing may have come since
 		c, needs, err = s.compiler().Compile(ctx, key, w, before)
 	}
-	if err != nil || !w.Wanted {
+	if err != nil || !w.Declared {
 		return c, err
 	}
 	s.mu.Lock()
@@ -106,4 +107,35 @@ func (s *Reconciler) observe(ctx context.Context, key stack.Key, desired *stack.
 	}
 	s.Inventory.RereadAssumed(key)
 	return s.expect(ctx, key, desired, w)
+}
+
+// constructed returns the input of a Gateway without a recorded construction of rules: existing rules stay as they
+// are. loaded reports that the input was loaded again, because the front end had derived another construction.
+func (p *pass) constructed(ctx context.Context) (_ front.Input, loaded bool, err error) {
+	s, key, w := p.reconciler, p.key, p.input
+	f, is := p.front.(front.Gateway)
+	derived, open := front.DerivedConstruction(w)
+	if !is || !open {
+		return w, false, nil
+	}
+	o, err := s.Inventory.Observed(ctx, key, nil)
+	if err == nil && len(o.LoadBalancers) == 0 && derived == rule.Compatible {
+		if news, failed := s.Inventory.ConfirmAbsence(ctx, key); failed != nil || news {
+			err = failed
+			if err == nil {
+				o, err = s.Inventory.Observed(ctx, key, nil)
+			}
+		}
+	}
+	if err == nil && len(o.LoadBalancers) > 0 {
+		o, err = s.Inventory.Observed(ctx, key, front.WithRules(key))
+	}
+	if err != nil {
+		return w, false, err
+	}
+	other, differs := front.OtherConstruction(key, o, &s.Compile, derived)
+	if !differs {
+		return w, false, nil
+	}
+	return f.BuildingAs(other).Load(p.view, key.ID), true, nil
 }

@@ -24,7 +24,7 @@ func (s *Reconciler) withhold(key stack.Key, c compile.Result, o awsop.Observed)
 	if by.Corrects() || c.Stack.Removal != stack.NotRemoved {
 		return func(p plan.Plan) plan.Plan { return p }
 	}
-	wanted := policy.Wanted(c.Stack)
+	wanted := policy.FieldsOf(c.Stack)
 	return policy.Withhold(by, wanted, s.appliedTo(key, wanted, o), o)
 }
 
@@ -66,7 +66,7 @@ func (s *Reconciler) noteApplied(ctx context.Context, key stack.Key, c compile.R
 	if front.DriftPolicies(c, s.DriftPolicy).Corrects() || c.Stack.Removal != stack.NotRemoved || !creates(p) {
 		return nil
 	}
-	s.record(key, s.appliedTo(key, policy.Wanted(c.Stack), o))
+	s.record(key, s.appliedTo(key, policy.FieldsOf(c.Stack), o))
 	if err := s.Checkpoints.Flush(ctx); err != nil {
 		return fmt.Errorf("recording, before the load balancer is created, that none of its fields are applied: %w", err)
 	}
@@ -87,7 +87,7 @@ func (s *Reconciler) settle(key stack.Key, c compile.Result, o awsop.Observed, p
 		s.record(key, nil)
 		return
 	}
-	wanted := policy.Wanted(c.Stack)
+	wanted := policy.FieldsOf(c.Stack)
 	done := func(id plan.StepID) bool { return r.Outcomes[id].State == apply.Done }
 	s.record(key, policy.Settle(wanted, s.appliedTo(key, wanted, o), p, o, done))
 }

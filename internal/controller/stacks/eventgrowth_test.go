@@ -129,7 +129,7 @@ func newCrowd(t *testing.T, of stack.Owner, n int) *crowd {
 			t.Fatalf("%s has stacks %v", o.GetName(), keys)
 		}
 		begun, v := s.Index.Begin(), objects.New(s.reader(t.Context(), nil))
-		if in := loader.Load(v, keys[0].ID); !in.Wanted || v.Err() != nil {
+		if in := loader.Load(v, keys[0].ID); !in.Declared || v.Err() != nil {
 			t.Fatalf("%v is not served: %v", keys[0], v.Err())
 		}
 		s.Index.Update(keys[0], begun, v.Reads())

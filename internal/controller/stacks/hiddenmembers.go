@@ -166,14 +166,14 @@ func (s *Reconciler) withUnseen(ctx context.Context, key stack.Key, w front.Inpu
 	if u == nil {
 		return w, nil
 	}
-	if !w.Wanted {
+	if !w.Declared {
 		o, err := s.observe(ctx, key, nil, w)
 		if err != nil || len(o.LoadBalancers) == 0 { // nothing exists that needs the hidden members
 			return w, err
 		}
-		w.Wanted, w.LoadBalancer = true, intent.LoadBalancer{Key: key, Type: owner.Of(key.Owner).GroupType}
+		w.Declared, w.LoadBalancer = true, intent.LoadBalancer{Key: key, Type: owner.Of(key.Owner).GroupType}
 		for _, o := range objectsOf(w.Leaving) {
-			w.Found = append(w.Found, compile.UnseenMembers(o, u))
+			w.Findings = append(w.Findings, compile.UnseenMembers(o, u))
 		}
 	}
 	w.LoadBalancer.Unseen = u

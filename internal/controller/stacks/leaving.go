@@ -13,18 +13,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// holds decides which unfinished steps delay the release of objects that leave. If the whole stack is removed, every
+// delays decides which unfinished steps delay the release of objects that leave. If the whole stack is removed, every
 // step does. Otherwise only deletions of resources do that are not known to belong to others: an object that leaves a
 // group waits neither for the health of others' targets nor for AWS's refusals of others' settings.
-type holds struct {
+type delays struct {
 	input    front.Input
 	origins  map[stack.Ref]compile.Origin
 	observed *awsop.Observed
 }
 
 // by reports whether an unfinished step delays the release.
-func (h holds) by(step *plan.Step) bool {
-	if !h.input.Wanted {
+func (h delays) by(step *plan.Step) bool {
+	if !h.input.Declared {
 		return true
 	}
 	r := step.Resource
@@ -44,7 +44,7 @@ func (h holds) by(step *plan.Step) bool {
 
 // leavers reports whether a target group may belong to a namespace of an object that leaves, by the identity of the
 // group.
-func (h holds) leavers(id string) bool {
+func (h delays) leavers(id string) bool {
 	ns := naming.NamespaceOfTargetGroup(id)
 	for _, o := range h.input.Leaving {
 		if ns == "" || naming.BindsIn(id, o.GetNamespace()) || ns == o.GetNamespace() {
@@ -56,7 +56,7 @@ func (h holds) leavers(id string) bool {
 
 // madeFor returns the identities of the target groups that a resource is, binds or forwards to; none = the resource
 // does not show whose it is.
-func (h holds) madeFor(r stack.Ref) (ids []string) {
+func (h delays) madeFor(r stack.Ref) (ids []string) {
 	var actions []stack.Action
 	switch r.Kind {
 	case stack.KindTargetGroup:

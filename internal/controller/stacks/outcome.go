@@ -37,7 +37,7 @@ type outcome struct {
 func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w front.Input,
 	before *awsop.Observed) outcome {
 	var v outcome
-	release := holds{w, origins, before}
+	release := delays{w, origins, before}
 	for _, step := range p.Steps {
 		o := r.Outcomes[step.ID]
 		if o.State != apply.Done && step.Lane != plan.Cosmetic {

@@ -3,12 +3,20 @@ package stacks
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"slices"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -17,8 +25,8 @@ import (
 // status of objects that leave.
 func (p *pass) checkpoint(ctx context.Context) queue.Exit {
 	s := p.reconciler
-	if !p.held {
-		p.unwritten = s.clearStatus(ctx, p.observed, left(p.input))
+	if !p.planRefused {
+		p.unwritten = s.clearStatus(ctx, p.observed, departed(p.input))
 	}
 	if s.conflicted(p.key, p.unwritten) {
 		return p.refused(ctx, diag.StatusNotWritten, p.unwritten)
@@ -58,7 +66,7 @@ func (p *pass) apply(ctx context.Context) queue.Exit {
 	p.deployed()
 	// again: without deletions of resources that others use
 	if used, again := s.noteInUse(ctx, p.key, p.input, &p.plan, p.result); again {
-		p.input.Found = append(slices.Clone(p.input.Found), used...)
+		p.input.Findings = append(slices.Clone(p.input.Findings), used...)
 		return queue.Exit{Again: true}
 	}
 	return queue.Exit{}
@@ -94,7 +102,7 @@ func (p *pass) show(ctx context.Context) queue.Exit {
 	p.switched = switched
 	s.noteServed(p.key, p.input, ready, len(unshown) == 0)
 	p.report.observed, p.report.ready = &after, ready
-	if p.input.Wanted {
+	if p.input.Declared {
 		p.report.found = append(p.report.found, addressNotes(p.kind, &after, p.compiled.Stack, ready, p.input.Members)...)
 	}
 	s.keepObserved(p.key)
@@ -119,17 +127,17 @@ func (p *pass) conclude(ctx context.Context) queue.Exit {
 	p.report.found = append(p.report.found, retained...)
 	p.gone = !p.outcome.vital
 	// an owner of certificates or trust stores stays until these are known to be deleted
-	if unread := cmp.Or(p.observed.CertificatesUnread, p.observed.TrustStoresUnread); unread != nil && !p.input.Wanted {
+	if unread := cmp.Or(p.observed.CertificatesUnread, p.observed.TrustStoresUnread); unread != nil && !p.input.Declared {
 		p.report.found = append(p.report.found, certificatesUnread(*unread, p.input)...)
 		p.gone = false
 	}
-	p.report.releasing = p.gone && !p.input.Wanted && len(p.unwritten) == 0
+	p.report.releasing = p.gone && !p.input.Declared && len(p.unwritten) == 0
 	p.reconciler.report(ctx, p.report)
 	if p.switched != nil && len(p.unwritten) == 0 { // no status shows the former load balancer any more
 		p.input.Members = p.switched
 		return queue.Exit{Again: true}
 	}
-	p.unproven = p.gone && !p.input.Wanted && len(retained) == 0 && !p.observes
+	p.unproven = p.gone && !p.input.Declared && len(retained) == 0 && !p.observes
 	return queue.Exit{}
 }
 
@@ -155,4 +163,44 @@ func (p *pass) release(ctx context.Context) queue.Exit {
 		return queue.Ended(result, err)
 	}
 	return queue.Ended(s.soonest(p.key, result.RequeueAfter, errors.Join(err, p.unwritten.err())))
+}
+
+// versions returns a function that identifies the versions of the objects on which a problem of a step is reported,
+// by the parts that users write. After an edit of one of them, a refused write is sent again; an edit of another
+// member does not cause that. The function may be called concurrently.
+func (p *pass) versions() func(plan.Step, diag.Diagnostic) string {
+	members := map[diag.Object]metav1.Object{}
+	for _, o := range slices.Concat(p.input.Members, p.input.Leaving) {
+		members[unversioned(owner.Object(o))] = o
+	}
+	var mu sync.Mutex
+	view := p.view.Fork() // these reads are no dependencies of the pass
+	return func(step plan.Step, d diag.Diagnostic) string {
+		var concerned []diag.Object
+		for _, found := range p.reconciler.attribute(d, p.compiled.Origins, step, p.input) {
+			concerned = append(concerned, unversioned(found.Object))
+		}
+		sorting.By(concerned, func(a, b diag.Object) int {
+			return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		h := sha256.New()
+		for _, o := range slices.Compact(concerned) {
+			object, known := members[o]
+			if !known && objects.Kind(o.Kind) != objects.Secret { // the write contains its content
+				object, known = objects.Lookup[metav1.Object](view, objects.Kind(o.Kind), o.Namespace, o.Name)
+			}
+			if known {
+				writeEdits(h, object)
+			}
+		}
+		return hex.EncodeToString(h.Sum(nil)[:12])
+	}
+}
+
+// unversioned identifies an object by its name alone.
+func unversioned(o diag.Object) diag.Object {
+	o.UID = ""
+	return o
 }

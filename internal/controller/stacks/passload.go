@@ -47,9 +47,9 @@ func (p *pass) load(ctx context.Context) queue.Exit {
 func (p *pass) recall(ctx context.Context) (_ queue.Exit) {
 	s, key := p.reconciler, p.key
 	if _, n := naming.ShardOf(key.ID); n > 0 { // the state of the group's first load balancer has them
-		p.input.DryRun, p.input.Found = nil, nil
+		p.input.DryRun, p.input.Findings = nil, nil
 	}
-	p.input.Found = append(p.input.Found, s.additions(key, p.input)...)
+	p.input.Findings = append(p.input.Findings, s.additions(key, p.input)...)
 	leaving := len(p.input.Leaving)
 	if p.input.Leaving = s.unreleased(key, p.input.Leaving); p.input.Nothing() && leaving > 0 {
 		return p.ifOutdated()
@@ -90,7 +90,7 @@ func (p *pass) endIfNothing(ctx context.Context) queue.Exit {
 	}
 	s.forget(key)
 	if len(p.input.SetAside) > 0 {
-		s.report(ctx, passReport{key: key, input: p.input, found: p.input.Found, partial: true})
+		s.report(ctx, passReport{key: key, input: p.input, found: p.input.Findings, partial: true})
 	}
 	return queue.Ended(reconcile.Result{}, nil)
 }

@@ -8,20 +8,23 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // begin begins an attempt.
 func (p *pass) begin(ctx context.Context) context.Context {
 	ctx, stale := cache.NoteStale(ctx)
 	p.attempt = attempt{
-		report:   passReport{key: p.key, input: p.input, unedited: p.unedited, found: slices.Clone(p.input.Found)},
+		report:   passReport{key: p.key, input: p.input, unedited: p.unedited, found: slices.Clone(p.input.Findings)},
 		stale:    stale,
 		observes: p.input.Observes(p.key.Owner),
 	}
@@ -48,7 +51,7 @@ func (p *pass) refused(ctx context.Context, code diag.Code, writes refusedWrites
 // compile compiles the input to the desired stack.
 func (p *pass) compile(ctx context.Context) queue.Exit {
 	s, key := p.reconciler, p.key
-	if p.input.Wanted {
+	if p.input.Declared {
 		s.Backend.Use(key)
 	}
 	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Build)
@@ -96,7 +99,7 @@ func (p *pass) addFinalizers(ctx context.Context) queue.Exit {
 		return p.failed(ctx, append(refused.found(diag.FinalizerNotAdded), readProblem(err, p.input)...),
 			errors.Join(err, refused.err()))
 	}
-	p.input.Found = append(slices.Clone(p.input.Found), refused.found(diag.FinalizerNotAdded)...)
+	p.input.Findings = append(slices.Clone(p.input.Findings), refused.found(diag.FinalizerNotAdded)...)
 	p.input, p.marked, p.unmarked = omitted.without(p.input), true, refused
 	return queue.Exit{Again: true}
 }
@@ -252,12 +255,57 @@ func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 		return p.unread(ctx, err)
 	}
 	if p.plan.Empty() { // as nearly always: no policy has a step to change, but the brake forgets earlier deletions
-		p.plan, p.held = s.holdPlan(p.key, p.input, p.compiled.Stack, p.plan)
+		p.plan, p.planRefused = s.refusePlan(p.key, p.input, p.compiled.Stack, p.plan)
 		return queue.Exit{}
 	}
 	from := p.basis(nil)
 	from.approved = approved
-	_, final := s.policies(from, func() { p.held = true })
+	_, final := s.policies(from, func() { p.planRefused = true })
 	p.plan = p.plan.Under(final...)
 	return queue.Exit{}
+}
+
+// errConsentChanged is the error of a pass that rests on a consent which AWS no longer has.
+var errConsentChanged = errors.New("the tags by which the owner of a load balancer consents have changed")
+
+// freshConsents reads again, before a plan is executed, the tags by which load balancers of others consent to it. It
+// returns the observation with these tags. Listings and facts may be minutes old.
+func (s *Reconciler) freshConsents(ctx context.Context, c compile.Result, o awsop.Observed) (awsop.Observed, error) {
+	asked := map[string]bool{}
+	for arn := range c.Consents {
+		asked[arn] = true
+	}
+	for i := range o.LoadBalancers {
+		lb := &o.LoadBalancers[i]
+		asked[lb.ARN] = asked[lb.ARN] || !lb.Foreign && (lb.Adopted() || lb.ARN == c.Stack.Adopts ||
+			c.Stack.Retention == stack.RetainUnlessDeletable)
+	}
+	maps.DeleteFunc(asked, func(_ string, yes bool) bool { return !yes })
+	if len(asked) == 0 {
+		return o, nil
+	}
+	tags, err := s.Inventory.ConsentTags(ctx, asked)
+	if err != nil {
+		return o, err
+	}
+	for arn, was := range c.Consents {
+		if tags[arn][naming.SharedWithTag] != was {
+			return o, errConsentChanged
+		}
+	}
+	o = o.Clone()
+	for i := range o.LoadBalancers {
+		lb := &o.LoadBalancers[i]
+		if !asked[lb.ARN] {
+			continue
+		}
+		lb.Tags = maps.Clone(lb.Tags)
+		for _, k := range naming.ConsentTags() {
+			delete(lb.Tags, k)
+			if v, ok := tags[lb.ARN][k]; ok {
+				lb.Tags[k] = v
+			}
+		}
+	}
+	return o, nil
 }

@@ -28,7 +28,7 @@ type basis struct {
 	compiled compile.Result
 	observed awsop.Observed
 	foreign  map[string]int // targets of other clusters by target group; see foreignTargets
-	approved plan.Policy    // a final policy, which holds a plan that users must approve
+	approved plan.Policy    // a final policy, which refuses a plan that users must approve
 }
 
 // plan returns the plan from the observed to the compiled stack, under the policies that apply to each plan.
@@ -50,16 +50,16 @@ func (s *Reconciler) plan(from basis) plan.Plan {
 }
 
 // policies returns all policies of a stack's plans; see front.PlanPolicies. braked is called if the last one, the
-// brake, holds deletions or the whole plan.
+// brake, refuses deletions or the whole plan.
 func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Policy) {
 	key, desired := from.key, from.compiled.Stack
 	return front.PlanPolicies{
 		Owner: key.Owner, Input: from.input, Compiled: from.compiled, Observed: from.observed,
 		Withhold: s.withhold(key, from.compiled, from.observed), Approved: from.approved,
-		HoldCertificates: s.holdCertificates(key, desired),
-		HoldPlan: func(p plan.Plan) plan.Plan {
-			p, held := s.holdPlan(key, from.input, desired, p)
-			if held {
+		DelayCertificates: s.delayCertificates(key, desired),
+		RefusePlan: func(p plan.Plan) plan.Plan {
+			p, refused := s.refusePlan(key, from.input, desired, p)
+			if refused {
 				braked()
 			}
 			return p
@@ -67,18 +67,18 @@ func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Pol
 	}.InOrder()
 }
 
-// holdCertificates refuses imports of Secrets that change too often, and requests beyond the share of a namespace.
-func (s *Reconciler) holdCertificates(key stack.Key, desired *stack.Stack) plan.Policy {
-	return policy.HoldCertificates(s.Inventory.Certificates().Held(key, desired))
+// delayCertificates refuses imports of Secrets that change too often, and requests beyond the share of a namespace.
+func (s *Reconciler) delayCertificates(key stack.Key, desired *stack.Stack) plan.Policy {
+	return policy.DelayCertificates(s.Inventory.Certificates().Delayed(key, desired))
 }
 
-// holdPlan refuses the whole plan under an administrator's hold, then the deletion of a load balancer in which another
-// cluster registers targets. At last it is the brake: it refuses a plan that deletes a load balancer whose objects
-// exist, if there are more such plans than usual within a short time, and no object consents.
-func (s *Reconciler) holdPlan(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan,
-	held bool) {
+// refusePlan refuses the whole plan under an administrator's hold, then the deletion of a load balancer in which
+// another cluster registers targets. At last it is the brake: it refuses a plan that deletes a load balancer whose
+// objects exist, if there are more such plans than usual within a short time, and no object consents.
+func (s *Reconciler) refusePlan(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan,
+	refused bool) {
 	if h := s.Holds.OfKey(key); h != nil && !p.Empty() {
-		return p.Under(policy.HoldAll(h.Guard(p.Summary().String()))), true
+		return p.Under(policy.RefuseAll(h.Guard(p.Summary().String()))), true
 	}
 	deletes := slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		_, ok := step.Op.(awsop.DeleteLoadBalancer)
@@ -86,7 +86,7 @@ func (s *Reconciler) holdPlan(key stack.Key, w front.Input, desired *stack.Stack
 	})
 	switch allowed, annotation := w.DeletionAllowed(key.Owner); {
 	case !allowed && s.deletesContested(&p):
-		return p.Under(policy.HoldDeletions(plan.Guard{
+		return p.Under(policy.RefuseDeletions(plan.Guard{
 			Code: diag.DeletionsHeld,
 			Text: fmt.Sprintf("another cluster of the account has the same --cluster-name and registers targets in load "+
 				"balancer %s; the controller does not delete it", key),
@@ -96,7 +96,7 @@ func (s *Reconciler) holdPlan(key stack.Key, w front.Input, desired *stack.Stack
 	case desired.Removal != stack.NotDeclared || allowed:
 		s.Brake.Forget(key.String())
 	case deletes && !s.Brake.Allow(key.String(), s.Tenant(key), s.Inventory.LoadBalancers()):
-		return p.Under(policy.HoldDeletions(plan.Guard{
+		return p.Under(policy.RefuseDeletions(plan.Guard{
 			Code: diag.DeletionsHeld,
 			Text: fmt.Sprintf("the controller does not delete load balancer %s yet: %s, and more load balancers than usual "+
 				"would be deleted within %s",
@@ -265,4 +265,27 @@ func (s *Reconciler) noteDuplicates(ctx context.Context, key stack.Key, p *plan.
 // checkpointProblem is the finding, on all objects, that a checkpoint could not be written before deletions.
 func checkpointProblem(err error, w front.Input) diag.List {
 	return toAll(reporting.APIRefusal(diag.Object{}, diag.CheckpointNotWritten, err), w)
+}
+
+// noteHold records in the holds which objects a stack has, and reports on the first of them if a hold concerns the
+// stack.
+func (s *Reconciler) noteHold(key stack.Key, w front.Input) front.Input {
+	objects := objectsOf(slices.Concat(w.Members, w.Leaving, w.SetAside))
+	if h := s.Holds.Note(key, objects); h != nil && len(objects) > 0 {
+		w.Findings = append(slices.Clone(w.Findings), h.Note(objects[0]))
+	}
+	return w
+}
+
+// keptGroups are the notes, on all objects, that target groups with targets of other clusters are kept.
+func keptGroups(p *plan.Plan, foreign map[string]int, w front.Input) (found diag.List) {
+	for _, step := range p.Steps {
+		if n := foreign[step.Resource.Literal]; n > 0 {
+			found = append(found, toAll(diag.New(diag.Object{}, "", diag.TargetGroupKept,
+				fmt.Sprintf("this cluster no longer needs target group %s, which has targets of other clusters (%d): the "+
+					"controller keeps the target group, and removes this cluster's tags", step.Resource.Literal, n),
+				"delete the target group in AWS once no cluster needs it"), w)...)
+		}
+	}
+	return found
 }

@@ -62,7 +62,7 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 		if err != nil {
 			return fmt.Errorf("dry run of %s: %w", key, err)
 		}
-		p := diff.Stack(c.Stack, c.Keep, observed, s.Options).Under(s.holdCertificates(key, c.Stack))
+		p := diff.Stack(c.Stack, c.Keep, observed, s.Options).Under(s.delayCertificates(key, c.Stack))
 		outcome = "deploying it would change nothing"
 		if !p.Empty() {
 			outcome = "deploying it means " + p.Summary().String()
@@ -84,7 +84,7 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 		}) {
 			text = "dry run: the deployed version of this " + kind.Kind + " stays as it is"
 		}
-		found = append(found, diag.New(owner.Object(o), kind.DryRun.Wanted.Path(), diag.DryRun, text+"; "+outcome,
+		found = append(found, diag.New(owner.Object(o), kind.DryRun.Request.Path(), diag.DryRun, text+"; "+outcome,
 			"see annotation dry-run-plan, or lbc plan; remove annotation dry-run to deploy it"))
 		for _, d := range c.Diagnostics {
 			if d.Object == owner.Object(o) {
@@ -108,7 +108,7 @@ func (s *Reconciler) decideDryRun(key stack.Key, w front.Input, found diag.List)
 	o := gateway.Outcome{Ports: []int32{}, Found: found}
 	o.Failed = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonPending),
 		Message: "Dry run: nothing is deployed until annotation " +
-			string(owner.Of(key.Owner).DryRun.Wanted) + " is removed; the plan is in annotation " +
+			string(owner.Of(key.Owner).DryRun.Request) + " is removed; the plan is in annotation " +
 			string(owner.Of(key.Owner).DryRun.Plan) + "."}
 	s.Decided(key, w.Decisions.Statuses(o))
 }

@@ -65,7 +65,7 @@ func TestAServiceIsReleasedByTwoWrites(t *testing.T) {
 				t.Fatal(err)
 			}
 			key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}}
-			if refused := s.releaseMembers(t.Context(), key, front.Input{Wanted: true, Leaving: []metav1.Object{read}},
+			if refused := s.releaseMembers(t.Context(), key, front.Input{Declared: true, Leaving: []metav1.Object{read}},
 				nil); len(refused) > 0 {
 				t.Fatal(refused.err())
 			}

@@ -26,7 +26,7 @@ import (
 // no host moves.
 func (s *Reconciler) placed(ctx context.Context, key stack.Key, w front.Input) (part front.Input, next time.Time,
 	err error) {
-	if !w.Wanted || !w.Sharded(key) {
+	if !w.Declared || !w.Sharded(key) {
 		return w, next, nil
 	}
 	shards := front.Shards{Facts: s.Inventory, Compile: s.Compile, Memory: s.MemoryOf}
@@ -97,7 +97,7 @@ func (s *Reconciler) wakeShards(key stack.Key, last int) {
 // which the pass over the first load balancer writes, show the hosts that have arrived. If the placement has changed
 // since the pass began, it concludes nothing: another pass is due.
 func (s *Reconciler) noteServed(key stack.Key, w front.Input, ready, written bool) {
-	if _, n := naming.ShardOf(key.ID); w.Placement != nil && w.Wanted {
+	if _, n := naming.ShardOf(key.ID); w.Placement != nil && w.Declared {
 		after := w.Placement
 		if n == 0 && written {
 			after = after.Show(s.Now())
@@ -183,8 +183,8 @@ func (v groupView) show(all []owner.LoadBalancer, m metav1.Object) (show owner.L
 	return show, show.Hostname != ""
 }
 
-// left returns the objects of those that leave which are no longer members of the group.
-func left(w front.Input) []metav1.Object {
+// departed returns the objects of those that leave which are no longer members of the group.
+func departed(w front.Input) []metav1.Object {
 	return slices.DeleteFunc(slices.Clone(w.Leaving), func(o metav1.Object) bool { return slices.Contains(w.Emptied, o) })
 }
 

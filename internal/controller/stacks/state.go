@@ -59,7 +59,7 @@ const awaitRoutes = 250 * time.Millisecond
 // awaitRoutes is over.
 func (s *Reconciler) routesAwaited(key stack.Key, w front.Input) time.Duration {
 	marked := func(o metav1.Object) bool { return slices.Contains(o.GetFinalizers(), naming.Finalizer(key)) }
-	if w.Decisions == nil || !w.Wanted || len(w.LoadBalancer.Members) > len(w.Members) ||
+	if w.Decisions == nil || !w.Declared || len(w.LoadBalancer.Members) > len(w.Members) ||
 		slices.ContainsFunc(w.Members, marked) {
 		return 0
 	}

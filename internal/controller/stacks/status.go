@@ -29,7 +29,7 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.R
 	desired := c.Stack
 	o, err = s.Inventory.Observed(ctx, key, withoutAddOns(desired))
 	o.Hostnames = w.Hostnames(key.Owner)
-	if err != nil || !w.Wanted || len(desired.LoadBalancers) == 0 || c.Departure {
+	if err != nil || !w.Declared || len(desired.LoadBalancers) == 0 || c.Departure {
 		return o, nil, nil, err
 	}
 	lb, ports := shown(&o, desired, ready)

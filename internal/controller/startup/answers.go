@@ -143,7 +143,7 @@ func (c *Calls) showAnswers() {
 	}
 	if len(silent) == 0 {
 		c.Conditions.Heal(impairment.Unanswered)
-	} else if again || worse || !c.Conditions.Holds(impairment.Unanswered) {
+	} else if again || worse || !c.Conditions.Has(impairment.Unanswered) {
 		c.Conditions.Set(impairment.Condition{Reason: impairment.Unanswered, Text: "AWS does not answer: " +
 			strings.Join(silent, ", "), Remedy: impairment.ReachAWS})
 	}
@@ -245,7 +245,7 @@ func (c *Calls) showRefusals() {
 	slices.Sort(services)
 	if len(services) == 0 {
 		c.Conditions.Heal(impairment.Throttled)
-	} else if ended || !c.Conditions.Holds(impairment.Throttled) {
+	} else if ended || !c.Conditions.Has(impairment.Throttled) {
 		c.Conditions.Set(impairment.Condition{Reason: impairment.Throttled, Text: "AWS refuses most calls because " +
 			"of their rate: " + strings.Join(services, ", "), Remedy: impairment.SlowDown})
 	}

@@ -95,7 +95,7 @@ func (c *Calls) Observe(call awsclient.Call) {
 		}
 		c.rejecting[call.Service] = true
 		// others say more about the cause
-		if awsclient.Classify(call.Err).Code != awsclient.CodeRequestExpired || !c.Conditions.Holds(impairment.Credentials) {
+		if awsclient.Classify(call.Err).Code != awsclient.CodeRequestExpired || !c.Conditions.Has(impairment.Credentials) {
 			c.Conditions.Set(lack)
 		}
 	case c.Aside != nil && c.Aside(call):

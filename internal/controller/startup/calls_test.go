@@ -63,7 +63,7 @@ func TestDenialOfOneResourceStandsWhileOthersAreAllowed(t *testing.T) {
 		r.observe("CreateRule", "")
 		r.pass(sweepInterval)
 	}
-	if d := cmp.Diff([]bool{true, false}, *shown); d != "" || r.calls.Conditions.Holds(impairment.Permissions) {
+	if d := cmp.Diff([]bool{true, false}, *shown); d != "" || r.calls.Conditions.Has(impairment.Permissions) {
 		t.Errorf("100 s after the cure: %s", d)
 	}
 	if n := r.woken(impairment.Permissions) - before; n != 1 {
@@ -81,7 +81,7 @@ func TestFirstSuccessWakesWhatIsDenied(t *testing.T) {
 	if n := r.woken(impairment.Permissions); n != 1 {
 		t.Errorf("woken %d times", n)
 	}
-	if r.pass(settledFor); r.calls.Conditions.Holds(impairment.Permissions) {
+	if r.pass(settledFor); r.calls.Conditions.Has(impairment.Permissions) {
 		t.Errorf("%q", r.lines)
 	}
 }
@@ -98,10 +98,10 @@ func TestDenialEndsWithTheObjectThatNeedsIt(t *testing.T) {
 		r.pass(5 * time.Minute)
 		needed = false
 		r.pass(sweepInterval)
-		if holds := r.calls.Conditions.Holds(impairment.Permissions); holds == waits {
+		if holds := r.calls.Conditions.Has(impairment.Permissions); holds == waits {
 			t.Errorf("something waited: %t; the condition holds: %t", waits, holds)
 		}
-		if r.pass(denialLife); r.calls.Conditions.Holds(impairment.Permissions) {
+		if r.pass(denialLife); r.calls.Conditions.Has(impairment.Permissions) {
 			t.Errorf("something waited: %t; the condition holds for ever", waits)
 		}
 	}
@@ -122,7 +122,7 @@ func TestCredentialsThatAllServicesRefuseAreOneLine(t *testing.T) {
 			t.Errorf("%s: %q", code, r.lines)
 		}
 		r.request(awsclient.ServiceEC2, "DescribeSubnets", "", 0)
-		if r.calls.Conditions.Holds(impairment.Credentials) || r.woken(impairment.Credentials) != 1 {
+		if r.calls.Conditions.Has(impairment.Credentials) || r.woken(impairment.Credentials) != 1 {
 			t.Errorf("%s: %q, woken for %v", code, r.lines, r.recovered)
 		}
 	}

@@ -115,7 +115,7 @@ func TestOutdatedDefinitionsHealWhenTheyAreApplied(t *testing.T) {
 	look := func(outdated bool, reads int32) {
 		t.Helper()
 		s.Look(t.Context())
-		if s.Conditions.Holds(impairment.DefinitionsOutdated) != outdated || p.reads.Load() != reads {
+		if s.Conditions.Has(impairment.DefinitionsOutdated) != outdated || p.reads.Load() != reads {
 			t.Errorf("outdated is %t, after %d reads of documents", !outdated, p.reads.Load())
 		}
 	}

@@ -71,8 +71,8 @@ type entry struct {
 // NewBoard makes a Board on which nothing waits.
 func NewBoard(now func() time.Time) *Board { return &Board{now: now, of: map[unit]*entry{}} }
 
-// Holds reports whether the controller is degraded for a reason, so that what fails by it needs no log line of its own.
-func (b *Board) Holds(r impairment.Reason) bool {
+// Has reports whether the controller is degraded for a reason, so that what fails by it needs no log line of its own.
+func (b *Board) Has(r impairment.Reason) bool {
 	return b != nil && b.Degraded != nil && b.Degraded(r)
 }
 
@@ -193,7 +193,7 @@ func (b *Board) Recovered(r impairment.Reason) { b.Wake(failuresOf[r]...) }
 func (b *Board) ProbeFor() {
 	b.Probe(diag.Credentials) // nothing else has these tried again
 	for _, r := range []impairment.Reason{impairment.Permissions, impairment.Unanswered} {
-		if b.Holds(r) {
+		if b.Has(r) {
 			b.Probe(failuresOf[r]...)
 		}
 	}

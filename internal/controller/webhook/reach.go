@@ -48,7 +48,7 @@ func (r *Reach) Start(ctx context.Context) error {
 // Look makes one request. A request that something else refuses or does not answer shows nothing: the condition stays
 // as it is.
 func (r *Reach) Look(ctx context.Context) {
-	if r.Conditions.Holds(impairment.WebhookCertificate) { // which says more
+	if r.Conditions.Has(impairment.WebhookCertificate) { // which says more
 		return
 	}
 	bounded, cancel := context.WithTimeout(ctx, reachTimeout)

@@ -95,7 +95,7 @@ func TestUnreachedWebhooksAreACondition(t *testing.T) {
 				reach.Client = &server
 				reach.Look(t.Context())
 			}
-			if got := conditions.Holds(impairment.Webhooks); got != tc.holds {
+			if got := conditions.Has(impairment.Webhooks); got != tc.holds {
 				t.Errorf("the condition holds: %t", got)
 			}
 		})
@@ -111,7 +111,7 @@ func TestWebhooksWithoutCertificateAreNotProbed(t *testing.T) {
 	for range 3 {
 		reach.Look(t.Context())
 	}
-	if conditions.Holds(impairment.Webhooks) {
+	if conditions.Has(impairment.Webhooks) {
 		t.Error("two conditions have one cause")
 	}
 }

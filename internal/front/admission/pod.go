@@ -9,7 +9,9 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 )
 
 // maxGateName is the maximum length of the name of a binding with a readiness gate: it follows the slash of a qualified
@@ -73,4 +75,85 @@ func annotate(pod *corev1.Pod, key, value string) Operation {
 		return set("/metadata/annotations", map[string]string{key: value})
 	}
 	return set("/metadata/annotations/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(key), value)
+}
+
+// WantsDrain reports whether the pods of a namespace get a sleep before their end and a longer grace period, so that
+// they lose no requests.
+func WantsDrain(v *objects.View, namespace string) bool {
+	has, _ := v.NamespaceLabels(namespace, drain.NamespaceLabel)
+	return has[drain.NamespaceLabel] == drain.Enabled
+}
+
+// Drain gives a new pod the sleep before its end, and the grace period, that its load balancers need.
+func Drain(pod *corev1.Pod, targets []drain.Target) Response {
+	lacks := drain.Of(pod, drain.Seconds(targets))
+	out := Response{Warnings: lacks.Why}
+	if lacks.Sleep == 0 {
+		return out
+	}
+	hook := corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: lacks.Sleep}}
+	for _, i := range lacks.Containers {
+		at := fmt.Sprintf("/spec/containers/%d/lifecycle", i)
+		if pod.Spec.Containers[i].Lifecycle == nil {
+			out.Patch = append(out.Patch, set(at, corev1.Lifecycle{PreStop: &hook}))
+		} else {
+			out.Patch = append(out.Patch, set(at+"/preStop", hook))
+		}
+	}
+	if lacks.Grace > 0 {
+		out.Patch = append(out.Patch, set("/spec/terminationGracePeriodSeconds", lacks.Grace))
+	}
+	return out
+}
+
+// Join returns one response of several that admit an object.
+func Join(all ...Response) Response {
+	var out Response
+	for _, r := range all {
+		out.Warnings, out.Patch = append(out.Warnings, r.Warnings...), append(out.Patch, r.Patch...)
+	}
+	return out
+}
+
+// ServerIDs gives each container and init container that the annotation of a new pod names a server id of its own, in
+// an environment variable, unless the container has the variable already. next makes an id; it is called only for a
+// container that gets it. A pod without the annotation stays as it is.
+func ServerIDs(pod *corev1.Pod, variable string, next func() serverid.ID) (out Response) {
+	named, ok := serverid.Containers(pod)
+	if !ok {
+		return Response{}
+	}
+	found := map[string]bool{}
+	for _, name := range named {
+		found[name] = false
+	}
+	for _, of := range []struct {
+		path       string
+		containers []corev1.Container
+	}{{"/spec/containers", pod.Spec.Containers}, {"/spec/initContainers", pod.Spec.InitContainers}} {
+		for i, c := range of.containers {
+			if _, names := found[c.Name]; !names {
+				continue
+			}
+			found[c.Name] = true
+			if slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == variable }) {
+				out.Warnings = append(out.Warnings, fmt.Sprintf("container %s sets %s itself, so the webhook generates no "+
+					"QUIC server id; if several pods have the same id, the controller registers only one of them", c.Name, variable))
+				continue
+			}
+			env, at := corev1.EnvVar{Name: variable, Value: next().Value()}, fmt.Sprintf("%s/%d/env", of.path, i)
+			if len(c.Env) == 0 {
+				out.Patch = append(out.Patch, set(at, []corev1.EnvVar{env}))
+			} else {
+				out.Patch = append(out.Patch, set(at+"/-", env))
+			}
+		}
+	}
+	for _, name := range named {
+		if !found[name] {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("annotation %s names container %s, which does not exist in the pod",
+				serverid.Annotation, name))
+		}
+	}
+	return out
 }

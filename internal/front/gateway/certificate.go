@@ -25,7 +25,7 @@ import (
 // OfSecrets are the listeners that use certificates of Secrets: they name some in tls.certificateRefs, and the
 // configuration of their port names none in ACM.
 func (l *Loaded) OfSecrets() (out []*attachment.Listener) {
-	if l.State != Wanted || l.listeners == nil {
+	if l.State != Declared || l.listeners == nil {
 		return nil
 	}
 	configured := l.listenerConfigurations()

@@ -31,11 +31,11 @@ type Decisions struct {
 	Derived rule.Construction
 	// Removed are annotations that become "false" once AWS holds nothing of what each is about.
 	Removed []string
-	// Found are notes about routes and the configurations that they use, also of routes without a part in the load
+	// Findings are notes about routes and the configurations that they use, also of routes without a part in the load
 	// balancer.
-	Found diag.List
+	Findings diag.List
 
-	noted      map[diag.Diagnostic]bool // what Found has of note
+	noted      map[diag.Diagnostic]bool // what Findings has of note
 	config     Config
 	controller gatewayv1.GatewayController
 	author     gatewayv1.GatewayController // of the entries in the statuses of routes
@@ -109,7 +109,7 @@ func (d *Decisions) noteUnattached() {
 	for _, u := range sorting.InTurn(all, mostUnattached, func(u unattached) string { return u.route.Namespace }) {
 		of := diag.Object{Kind: string(u.route.Kind), Namespace: u.route.Namespace, Name: u.route.Name,
 			UID: string(u.object.GetUID())}
-		d.Found = append(d.Found, diag.New(of, fmt.Sprintf("spec.parentRefs[%d]", u.ParentRef), diag.RouteNotAttached,
+		d.Findings = append(d.Findings, diag.New(of, fmt.Sprintf("spec.parentRefs[%d]", u.ParentRef), diag.RouteNotAttached,
 			u.Problem.Message+"; the route serves nothing there",
 			d.attachRemedy(u.route.Parents[u.ParentRef], u.route.Namespace, u.Problem.Reason)))
 	}
@@ -136,7 +136,7 @@ func (d *Decisions) note(found diag.List) {
 	for _, f := range found {
 		if !d.noted[f] {
 			d.noted[f] = true
-			d.Found = append(d.Found, f)
+			d.Findings = append(d.Findings, f)
 		}
 	}
 }

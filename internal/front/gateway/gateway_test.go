@@ -115,7 +115,7 @@ func translatedBy(t testing.TB, cfg Config, key stack.Key, text string) (intent.
 	t.Helper()
 	v := objects.FromObjects(decode(t, classes+text))
 	l := Load(v, cfg, key)
-	if l.State != Wanted {
+	if l.State != Declared {
 		t.Fatalf("state %v of:\n%s", l.State, text)
 	}
 	lb, d := Translate(v, cfg, l, false)
@@ -172,8 +172,8 @@ func TestTheStateOfAGatewayIsThatOfItsClassAndItsFinalizers(t *testing.T) {
 		v := objects.FromObjects(decode(t, classes+"Gateway shop/web {metadata: {"+c.meta+"}, spec: {"+c.spec+"}}"))
 		for key, want := range map[stack.Key]string{albKey(): c.alb, nlbKey(): c.nlb} {
 			l := Load(v, defaults(), key)
-			got := map[State]string{Nothing: "nothing", Wanted: "wanted", Leaving: "leaving"}[l.State]
-			if l.Unknown != nil && l.State == Wanted {
+			got := map[State]string{Nothing: "nothing", Declared: "wanted", Leaving: "leaving"}[l.State]
+			if l.Unknown != nil && l.State == Declared {
 				got += " held"
 			}
 			if l.Reports {
@@ -354,7 +354,7 @@ HTTPRoute other/far {spec: {parentRefs: [{name: web, namespace: shop}]}}`)
 			"(allowedRoutes.namespaces.from is Same)",
 	}
 	got := 0
-	for _, f := range d.Found {
+	for _, f := range d.Findings {
 		if f.Code != diag.RouteNotAttached {
 			continue
 		}
@@ -365,7 +365,7 @@ HTTPRoute other/far {spec: {parentRefs: [{name: web, namespace: shop}]}}`)
 		}
 	}
 	if got != len(want) {
-		t.Errorf("%d findings, want %d: %+v", got, len(want), d.Found)
+		t.Errorf("%d findings, want %d: %+v", got, len(want), d.Findings)
 	}
 }
 
@@ -385,7 +385,7 @@ func TestUnattachedRoutesOfOthersAreTold(t *testing.T) {
 	}
 	_, d := translated(t, albKey(), text)
 	told := map[string]int{}
-	for _, f := range d.Found {
+	for _, f := range d.Findings {
 		told[f.Object.Namespace+" "+string(f.Code)]++
 	}
 	want := map[string]int{"shop RouteNotAttached": 1, "mal RouteNotAttached": mostUnattached - 1,

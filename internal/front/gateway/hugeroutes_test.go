@@ -28,7 +28,7 @@ Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, 
 		translate := func() (unresolved, unattached int) {
 			_, d := Translate(v, cfg, Load(v, cfg, albKey()), false)
 			by := map[diag.Code]int{}
-			for _, f := range d.Found {
+			for _, f := range d.Findings {
 				by[f.Code]++
 			}
 			return by[diag.BackendUnresolved], by[diag.RouteNotAttached]

@@ -53,13 +53,13 @@ func TestListenerKeepsItsLastCertificates(t *testing.T) {
 		if owned != c.owned {
 			t.Errorf("%s: %q, want %q", name, owned, c.owned)
 		}
-		told := slices.ContainsFunc(d.Found, func(f diag.Diagnostic) bool {
+		told := slices.ContainsFunc(d.Findings, func(f diag.Diagnostic) bool {
 			return f.Code == diag.InvalidListener && strings.HasSuffix(f.Text, "; its last valid version keeps serving") &&
 				f.Path == "spec.listeners[1]"
 		})
 		if keeps := strings.Contains(c.after, "ConfigMap") || strings.Contains(c.after, "infra") ||
 			strings.Contains(c.after, ".."); told != (keeps && owned != "") {
-			t.Errorf("%s: %s", name, findings(d.Found))
+			t.Errorf("%s: %s", name, findings(d.Findings))
 		}
 	}
 }

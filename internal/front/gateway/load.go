@@ -25,8 +25,8 @@ type State int
 // The states.
 const (
 	Nothing State = iota
-	// Wanted: the Gateway declares a load balancer.
-	Wanted
+	// Declared: the Gateway declares a load balancer.
+	Declared
 	// Leaving: the Gateway carries the finalizer and declares no load balancer of the family: it is being deleted, or its
 	// class is another controller's or of the other family.
 	Leaving
@@ -75,7 +75,7 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	// the last valid version stays; without our finalizer, the class may be another controller's
 	if problem := l.withoutClass(cfg); problem != "" {
 		if ours {
-			l.State, l.Reports = Wanted, l.Family == attachment.Application || !Finalized(g, other)
+			l.State, l.Reports = Declared, l.Family == attachment.Application || !Finalized(g, other)
 			l.Unknown = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalid), Message: problem}
 			l.judge(v, cfg, l.Family)
 		}
@@ -95,7 +95,7 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	switch decided := l.listeners.Family; {
 	case decided == l.Family:
 	case decided == attachment.Auto && ours: // no listener decides: the existing load balancer stays
-		l.State, l.Reports = Wanted, l.Family == attachment.Application || !Finalized(g, other)
+		l.State, l.Reports = Declared, l.Family == attachment.Application || !Finalized(g, other)
 		l.configure(v)
 		return l
 	case decided == attachment.Auto:
@@ -108,7 +108,7 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	default:
 		return l
 	}
-	l.State, l.Reports = Wanted, true
+	l.State, l.Reports = Declared, true
 	l.configure(v)
 	if !ours && Finalized(g, other) { // the security groups of both would have the same name
 		l.State, l.waiting = Nothing, &attachment.Problem{Reason: string(gatewayv1.GatewayReasonPending),

@@ -92,7 +92,7 @@ func judge(t testing.TB, objs []metav1.Object, key stack.Key) (out judged, d *De
 	v := objects.FromObjects(objs)
 	l := Load(v, defaults(), key)
 	out.World = worldOf(objs)
-	if l.State != Wanted && !l.Reports {
+	if l.State != Declared && !l.Reports {
 		return out, nil
 	}
 	out.LoadBalancer, d = Translate(v, defaults(), l, false)

@@ -86,9 +86,9 @@ func (t *translation) authentication(actions []intent.Action) (authentication []
 
 const noAuth = "none" // of auth-type
 
-// elsewhere are the annotations that give others of the Ingress their effect, although the Ingress lacks them: another
+// fromOthers are the annotations that give others of the Ingress their effect, although the Ingress lacks them: another
 // member of its group may have a front end, and a Service a login.
-func (t *translation) elsewhere() []annotation.Key {
+func (t *translation) fromOthers() []annotation.Key {
 	if t.login {
 		return append(t.ofGroup(), annotation.AuthType)
 	}

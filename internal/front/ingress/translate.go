@@ -83,7 +83,7 @@ func translate(v *objects.View, cfg Config, m member, excess bool) intent.Member
 	t.notePathless()
 	t.noteClass()
 	t.noteOverruled()
-	t.read.NoteUnneeded(t.elsewhere()...)
+	t.read.NoteUnneeded(t.fromOthers()...)
 	annotation.CheckEmpty(f, Object(ing), annotation.OnIngress, ing.Annotations)
 	f.NameKeys(Object(ing), annotation.OnIngress, ing.Annotations)
 	out.Diagnostics, out.Named = f.List(), f.Named()

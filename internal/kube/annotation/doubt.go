@@ -179,12 +179,12 @@ var needs = []struct {
 }{{IngressPrefix + "auth-", AuthType, "none", true}, {IngressPrefix + "frontend-nlb-", Frontend, "false", false}}
 
 // NoteUnneeded notes the annotations of an object whose effect needs another one that none of the objects has. Other
-// objects have those of elsewhere for it.
-func (r Reader) NoteUnneeded(elsewhere ...Key) {
+// objects have those of fromOthers for it.
+func (r Reader) NoteUnneeded(fromOthers ...Key) {
 	o := r.objects[0]
 	for _, n := range needs {
 		value, _, ok := r.Raw(n.needed)
-		if ok && value != n.off || slices.Contains(elsewhere, n.needed) {
+		if ok && value != n.off || slices.Contains(fromOthers, n.needed) {
 			continue
 		}
 		code, why, remedy := diag.IgnoredSetting, fmt.Sprintf("without %s", n.needed), fmt.Sprintf("set %s", n.needed)

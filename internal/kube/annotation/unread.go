@@ -96,7 +96,7 @@ func instead(k Key, kind string) string {
 		return "set spec." + e.Class + " of the IngressClassParams, or remove the annotation"
 	case e.Scope == OnIngress || e.Scope == OnBoth || e.Scope == OnService:
 		if kind == "GatewayClass" || kind == "ListenerSet" || strings.HasSuffix(kind, "Configuration") {
-			return elsewhere(OnGateway)
+			return moveOrRemove(OnGateway)
 		}
 	}
 	return "move it there, or remove it"
@@ -137,7 +137,7 @@ func CheckRouteBackend(f *Findings, o diag.Object, annotations map[string]string
 				k), "name a ListenerRuleConfiguration with an action of type authenticate-oidc or authenticate-cognito in the "+
 				"rules of the routes"))
 		case known && e.Scope == OnIngress:
-			f.Add(withoutEffect(o, Key(k), annotations, unread(k, e.Scope), elsewhere(OnRoute)))
+			f.Add(withoutEffect(o, Key(k), annotations, unread(k, e.Scope), moveOrRemove(OnRoute)))
 		case !known && strings.HasPrefix(k, IngressPrefix):
 			f.Add(unknown(o, Key(k)))
 		case !strings.HasPrefix(k, IngressPrefix):

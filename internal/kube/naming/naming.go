@@ -10,7 +10,10 @@ import (
 	"strconv"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // clean deletes every character outside ASCII [0-9A-Za-z].
@@ -141,3 +144,102 @@ var generatedName = regexp.MustCompile(`(?i)^k8s-[0-9a-z-]*-([0-9a-f]{10}|[0-9a-
 // Generated reports whether a name has the form of generated ones. Nobody may declare such a name: many of them follow
 // from public values, so that a tenant could take the name of another's resource in advance.
 func Generated(name string) bool { return len(name) <= 32 && generatedName.MatchString(name) }
+
+// notInSessions is what the existing controller leaves out of the name of a session; of that, STS admits "+".
+var notInSessions = regexp.MustCompile(`[^a-zA-Z0-9=,.@_-]+`)
+
+// longestSession is what STS admits of the name of a session (STS API Reference, AssumeRole, RoleSessionName).
+const longestSession = 64
+
+// RoleSession returns the name of the session of a role that is assumed. Trust policies and audit logs of other
+// accounts know it.
+func RoleSession(cluster string) string {
+	name := "AWS-LBC-" + notInSessions.ReplaceAllString(cluster, "")
+	return name[:min(len(name), longestSession)]
+}
+
+// leaderMark begins the id of a process in the identity with which it holds the Lease.
+const leaderMark = "lbc-"
+
+// LeaderIdentity marks the identity HOST_ID, in client-go's form, with which a process of this controller holds the
+// Lease. The existing controller elects its leader by the same Lease without the mark, so users of LoadBalancer
+// objects see which controller manages them.
+func LeaderIdentity(identity string) string {
+	host, id, ok := strings.Cut(identity, "_")
+	if !ok || strings.HasPrefix(id, leaderMark) {
+		return identity
+	}
+	return host + "_" + leaderMark + id
+}
+
+// IsLeaderIdentity reports whether an identity is that of a process of this controller.
+func IsLeaderIdentity(identity string) bool {
+	_, id, _ := strings.Cut(identity, "_")
+	return strings.HasPrefix(id, leaderMark)
+}
+
+// Names of Gateways, Ingresses and routes have up to 253 characters. What is longer than AWS or Kubernetes admits is
+// shortened, and only that: every other text is byte for byte that of the existing controller, which fails on these.
+const (
+	maxTagValue   = 256 // characters of the value of a tag
+	maxLabelValue = 63  // characters of the value of a label
+)
+
+// mark begins the hash of a shortened text. Names of Kubernetes have no underscore, so that a shortened name is not
+// that of another object.
+const (
+	mark       = "_"
+	hashDigits = objects.HashDigits
+)
+
+// hashed is the mark with the first hex digits of the SHA-256 of a text.
+func hashed(s string) string {
+	return mark + objects.NameHash(s)
+}
+
+// shorten is s, or its beginning and its hash if it has more than n characters. One that is shortened already keeps its
+// hash.
+func shorten(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	hash := hashed(s)
+	if shortened(s) {
+		hash = s[len(s)-len(hash):]
+	}
+	return s[:n-len(hash)] + hash
+}
+
+func shortened(s string) bool {
+	at := strings.LastIndex(s, mark)
+	return at >= 0 && at == len(s)-len(mark)-hashDigits
+}
+
+// Shortened reports whether the ID of a stack, or the one in labels of its bindings, has no name of an object: it was
+// too long.
+func Shortened(id stack.ID) bool { return id.Namespace != "" && shortened(id.Name) }
+
+// StackID returns the ID of the stack of one object: its namespace and name, the name shortened if both together are
+// too long for a tag.
+func StackID(namespace, name string) stack.ID {
+	return stack.ID{Namespace: namespace, Name: shorten(name, maxTagValue-len(namespace+"/"))}
+}
+
+// Candidates returns the objects of a kind whose names have the hash in the ID of a stack, or in the labels of its
+// bindings. The ID must be Shortened.
+func Candidates[T metav1.Object](v *objects.View, kind objects.Kind, id stack.ID) []T {
+	return objects.Naming[T](v, kind, objects.LongNameRef(id.Namespace, id.Name[len(id.Name)-hashDigits:]))
+}
+
+// Declarer returns the object of a kind whose stack has an ID.
+func Declarer[T metav1.Object](v *objects.View, kind objects.Kind, id stack.ID) (o T, ok bool) {
+	if !Shortened(id) {
+		return objects.Lookup[T](v, kind, id.Namespace, id.Name)
+	}
+	for _, o := range Candidates[T](v, kind, id) {
+		if StackID(o.GetNamespace(), o.GetName()) == id {
+			return o, true
+		}
+	}
+	return o, false
+}

@@ -5,8 +5,10 @@
 package owner
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -76,7 +78,7 @@ func (k Kind) Resource() string {
 }
 
 // DryRun are the annotations of a dry run: one that requests it, and two that show the plan, plain or compressed.
-type DryRun struct{ Wanted, Plan, Packed annotation.Key }
+type DryRun struct{ Request, Plan, Packed annotation.Key }
 
 // LoadBalancer is what the status of an object shows.
 type LoadBalancer struct {
@@ -205,4 +207,52 @@ func (k Kind) Is(o metav1.Object) bool {
 func Object(o metav1.Object) diag.Object {
 	kind, _ := objects.KindOf(o)
 	return diag.Object{Kind: string(kind), Namespace: o.GetNamespace(), Name: o.GetName(), UID: string(o.GetUID())}
+}
+
+// isHostname reports whether an address is the name of a load balancer.
+func isHostname(a gatewayv1.GatewayStatusAddress) bool {
+	return a.Type != nil && *a.Type == gatewayv1.HostnameAddressType
+}
+
+// showOnGateway replaces the name of another load balancer. The first addresses of a Gateway are written with its
+// conditions, of which they are a part for its users, and so are Elastic IP addresses.
+func showOnGateway(m metav1.Object, lb LoadBalancer) bool {
+	o, ok := m.(*gatewayv1.Gateway)
+	if !ok {
+		return false
+	}
+	name, changed := strings.ToLower(cmp.Or(lb.Frontend, lb.Hostname)), false
+	for i, a := range o.Status.Addresses {
+		if isHostname(a) && a.Value != name {
+			o.Status.Addresses[i].Value, changed = name, true
+		}
+	}
+	return changed
+}
+
+// clearGateway removes the names of load balancers. One that is being deleted keeps them, as Ingresses do: it is gone
+// with its finalizer.
+func clearGateway(m metav1.Object, names []string) bool {
+	o, ok := m.(*gatewayv1.Gateway)
+	if !ok || o.DeletionTimestamp != nil {
+		return false
+	}
+	before := len(o.Status.Addresses)
+	o.Status.Addresses = slices.DeleteFunc(o.Status.Addresses, func(a gatewayv1.GatewayStatusAddress) bool {
+		return isHostname(a) && slices.Contains(names, strings.ToLower(a.Value))
+	})
+	return len(o.Status.Addresses) != before
+}
+
+func gatewayHostnames(m metav1.Object) (out []string) {
+	o, ok := m.(*gatewayv1.Gateway)
+	if !ok {
+		return nil
+	}
+	for _, a := range o.Status.Addresses {
+		if isHostname(a) {
+			out = append(out, a.Value)
+		}
+	}
+	return out
 }

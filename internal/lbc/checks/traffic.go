@@ -16,8 +16,8 @@ import (
 
 var trafficChecks = []Check{{
 	Name: "targets-unhealthy", Severity: doctor.Warning, Needs: []doctor.Source{doctor.TargetHealth},
-	About: "Registered targets of a target group are not healthy. The finding has AWS's reason for each. It is an " +
-		"error if none is healthy.",
+	About: "Registered targets of a target group are not healthy. The finding has AWS's reason for each target. The " +
+		"severity is error if no target is healthy.",
 	Remedy: "Target.FailedHealthChecks and Target.ResponseCodeMismatch: correct path, port or success codes of the " +
 		"health check; Target.Timeout: admit the load balancer in the security group of pods or nodes",
 	Find: unhealthyTargets,
@@ -37,16 +37,16 @@ var trafficChecks = []Check{{
 	Name: "targets-absent", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Objects},
 	Uses: []doctor.Source{doctor.TargetHealth, doctor.Workloads},
 	About: "The target group of a TargetGroupBinding has no targets, so requests get 503. The Service is of type " +
-		"ExternalName, or no pod that it selects has been ready for a minute.",
+		"ExternalName, or for at least a minute the Service has selected no ready pod.",
 	Remedy: "compare the selector of the Service with the labels of the pods, and read why the pods are not ready: " +
 		"kubectl describe pod",
 	Find: absentTargets,
 }, {
 	Name: "termination-abrupt", Severity: doctor.Note, Needs: []doctor.Source{doctor.Workloads, doctor.Objects},
-	About: "The grace period of pods, or their sleep before the end, is shorter than the time in which their load " +
+	About: "The termination grace period of pods, or their preStop sleep, is shorter than the time in which their load " +
 		"balancers may still send requests. These requests get 502 or 504, or fail. For an Application Load Balancer, the " +
-		"time is 15 seconds plus the declared deregistration delay (30 seconds without one). For a Network Load Balancer, " +
-		"it is 180 seconds, or a longer declared delay.",
+		"time is 15 seconds plus the declared deregistration delay (30 seconds if no delay is declared). For a Network " +
+		"Load Balancer, the time is 180 seconds, or the declared deregistration delay if the delay is longer.",
 	Remedy: "label the namespace elbv2.k8s.aws/pod-drain-inject=enabled and recreate the pods, or give them " +
 		"lifecycle.preStop.sleep.seconds and a longer terminationGracePeriodSeconds; if requests are short, declare a " +
 		"deregistration delay",
@@ -126,7 +126,7 @@ func targetGroups(f *Facts) map[string]*TargetGroup {
 const registering = 30 * time.Second
 
 func unregisteredEndpoints(f *Facts) (out []doctor.Finding) {
-	ready, groups := f.Endpoints(), targetGroups(f)
+	ready, groups := f.ReadyEndpoints(), targetGroups(f)
 	for _, b := range f.Bindings() {
 		g := groups[b.Spec.TargetGroupARN]
 		if g == nil || b.Spec.TargetType == nil {
@@ -166,7 +166,7 @@ func unregisteredEndpoints(f *Facts) (out []doctor.Finding) {
 // absentTargets are the bindings whose target groups stay empty for a reason that Kubernetes shows.
 func absentTargets(f *Facts) (out []doctor.Finding) {
 	_, unread := f.Unread[doctor.Workloads]
-	groups, ready := targetGroups(f), f.Endpoints()
+	groups, ready := targetGroups(f), f.ReadyEndpoints()
 	for _, b := range f.Bindings() {
 		x := doctor.Finding{Object: doctor.NameOf(b)}
 		o, _ := f.Objects.Get(objects.Service, b.Namespace, b.Spec.ServiceRef.Name)
@@ -197,7 +197,7 @@ func readySince(p *corev1.Pod) time.Time {
 }
 
 func abruptPods(f *Facts) (out []doctor.Finding) {
-	seen, ready := map[string]bool{}, f.Endpoints()
+	seen, ready := map[string]bool{}, f.ReadyEndpoints()
 	for _, b := range f.Bindings() {
 		object := doctor.FullName("Service", b.Namespace, b.Spec.ServiceRef.Name)
 		needed := f.Drains[[2]string{b.Namespace, b.Name}]

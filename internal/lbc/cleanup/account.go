@@ -65,7 +65,7 @@ func (a *Account) Held(ctx context.Context) (held []orphan.Holding, unread []str
 // that let one of its security groups into others come first: AWS deletes no group that a rule refers to.
 func (a *Account) Plan(ctx context.Context, key stack.Key) (plan.Plan, error) {
 	a.Inventory.Invalidate(key)
-	removal := stack.Removed(key, a.Cluster, a.VPC, stack.Orphaned) // no object claims it
+	removal := stack.ForRemoval(key, a.Cluster, a.VPC, stack.Orphaned) // no object claims it
 	if key == orphan.Backend {
 		return a.planBackend(ctx)
 	}

@@ -263,9 +263,9 @@ func billCases() map[string]goldenCase {
 func nameCases() map[string]goldenCase {
 	return map[string]goldenCase{
 		"deleted": {about: "the objects are deleted",
-			edit: func(s *stack.Stack) { *s = *stack.Removed(s.Key, "demo", "vpc-1", stack.ObjectsDeleted) }},
+			edit: func(s *stack.Stack) { *s = *stack.ForRemoval(s.Key, "demo", "vpc-1", stack.ObjectsDeleted) }},
 		"deletion-refused": {about: "a policy refuses the deletion",
-			edit:   func(s *stack.Stack) { *s = *stack.Removed(s.Key, "demo", "vpc-1", stack.ObjectsDeleted) },
+			edit:   func(s *stack.Stack) { *s = *stack.ForRemoval(s.Key, "demo", "vpc-1", stack.ObjectsDeleted) },
 			policy: hold(diag.DeletionProtected)},
 		"host-moves": {about: "a host moves to the load balancer of another group",
 			edit: func(s *stack.Stack) { s.Rules = s.Rules[:2] }, other: func(s *stack.Stack) {
@@ -291,6 +291,6 @@ func unknownCases() map[string]goldenCase {
 			seen: func(o *awsop.Observed) {
 				o.LoadBalancers[0].Set(awsop.Unread, awsop.PartListeners, awsop.PartAttributes)
 				o.Listeners, o.Rules = nil, nil
-			}, edit: func(s *stack.Stack) { *s = *stack.Removed(s.Key, "demo", "vpc-1", stack.ObjectsDeleted) }},
+			}, edit: func(s *stack.Stack) { *s = *stack.ForRemoval(s.Key, "demo", "vpc-1", stack.ObjectsDeleted) }},
 	}
 }

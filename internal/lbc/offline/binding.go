@@ -200,7 +200,7 @@ type plannedBinding struct {
 	Binding
 	shown    bool
 	draining bool // targets drain
-	held     bool // the controller keeps targets that are not wanted as long as they serve
+	kept     bool // the controller keeps targets that are not wanted as long as they serve
 }
 
 // collect takes the bindings: those of planned stacks as they will be, the others as they are.

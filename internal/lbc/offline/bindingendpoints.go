@@ -64,7 +64,7 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 		}
 		return nil
 	}
-	b.Port, b.held = port, p.mayHold(o, bindings.HoldsTargets)
+	b.Port, b.kept = port, p.mayKeep(o, bindings.KeepsTargets)
 	about := []diag.Object{bindingobject.BindingObject(o), owner.Object(svc)}
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
 		p.addresses(ctx, b, about)
@@ -74,22 +74,22 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 	return nil
 }
 
-// mayHold reports whether the controller keeps targets that a binding does not want, by the binding of the cluster.
-func (p *bindingPlanner) mayHold(o *v1beta1.TargetGroupBinding, holds func(*v1beta1.TargetGroupBinding) bool) bool {
+// mayKeep reports whether the controller keeps targets that a binding does not want, by the binding of the cluster.
+func (p *bindingPlanner) mayKeep(o *v1beta1.TargetGroupBinding, keeps func(*v1beta1.TargetGroupBinding) bool) bool {
 	have := p.Former(o.Namespace, o.Name)
-	return have != nil && holds(have) && o.Annotations[naming.AllowDeregistration] != "true"
+	return have != nil && keeps(have) && o.Annotations[naming.AllowDeregistration] != "true"
 }
 
 // withoutPort is a binding whose Service has not its port. If an edit of the Service took the port, what serves stays.
 func (p *bindingPlanner) withoutPort(b *plannedBinding, svc *corev1.Service, d diag.Diagnostic) {
 	o := b.Object
-	if p.editedSinceServed(o) || !p.mayHold(o, func(have *v1beta1.TargetGroupBinding) bool {
+	if p.editedSinceServed(o) || !p.mayKeep(o, func(have *v1beta1.TargetGroupBinding) bool {
 		return have.Status.ObservedGeneration != nil
 	}) {
 		p.withoutService(b, d)
 		return
 	}
-	b.held = true
+	b.kept = true
 	b.Diagnostics = append(b.Diagnostics, bindings.EmptiedByEdit(o, svc, []diag.Object{bindingobject.BindingObject(o)})...)
 	if *o.Spec.TargetType == v1beta1.TargetTypeInstance { // the node port may be as before
 		b.State = Unserved
@@ -141,7 +141,7 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 	}
 	pods, machines := registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, ipv6), registrar.PodlessCandidates(
 		b.Port, slicesOf, ipv6)
-	x := bindings.Endpoints{
+	x := bindings.PortEndpoints{
 		Binding: o, Cluster: p.workloads, ExcludedNodes: p.Config.ExcludedNodes, QUICVariable: p.Config.QUICVariable,
 		Pods:    registrar.EndpointsOf(registrar.ChooseServing(pods, p.Config.Gates.Enabled(config.EndpointsFailOpen))...),
 		Refused: slices.DeleteFunc(slices.Clone(pods), func(c registrar.Candidate) bool { return !c.Refused }),
@@ -200,7 +200,7 @@ func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about
 		wanted = nil
 	}
 	b.wanted = wanted
-	b.Endpoints = bindings.Endpoints{Binding: o, Cluster: p.workloads, VPC: func() (*facts.VPC, bool) {
+	b.Endpoints = bindings.PortEndpoints{Binding: o, Cluster: p.workloads, VPC: func() (*facts.VPC, bool) {
 		return nil,
 			false
 	}}.Explain(ctx, all, wanted)

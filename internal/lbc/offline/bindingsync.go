@@ -111,25 +111,25 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 // syncWith makes the request. Of what the controller keeps it is known which targets serve once they have been read.
 func (p *bindingPlanner) syncWith(ctx context.Context, registry *registrar.Registry, q registrar.Request,
 	b *plannedBinding) (registrar.Change, error) {
-	if !b.held {
+	if !b.kept {
 		return registry.Sync(ctx, q)
 	}
 	have := p.Former(b.Object.Namespace, b.Object.Name)
 	pods := bindings.FormerPods(have, slices.Values(objects.List[*corev1.Pod](p.View, objects.Pod, have.Namespace)))
 	q.Emptied = true
-	hold := func() {
+	keep := func() {
 		registered, _ := registry.Unlisted(q.Group, registrar.Endpoints{})
 		q.Former = bindings.FormerAt(registered, pods)
-		registry.Hold(q, false, func(e registrar.Endpoint) bool {
+		registry.KeepServing(q, false, func(e registrar.Endpoint) bool {
 			pod, ok := p.workloads.Pod(ctx, e.Namespace, e.Pod)
 			return ok && bindings.PodServes(pod, e.ID)
 		})
 	}
-	hold()
+	keep()
 	if change, err := registry.Sync(ctx, q); err != nil {
 		return change, err
 	}
-	hold()
+	keep()
 	return registry.Sync(ctx, q)
 }
 

@@ -153,7 +153,7 @@ func (s *planning) plan(ctx context.Context, key stack.Key) (result Result, exis
 		return Result{}, false, fmt.Errorf("%s: %w", key, err)
 	}
 	result = Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(compiled.Diagnostics),
-		w.Found...), Input: w, Compiled: compiled}
+		w.Findings...), Input: w, Compiled: compiled}
 	result.Unmet = unmet(w.Decisions, result.Diagnostics)
 	if compiled.Stack == nil {
 		result.Unbuildable = true
@@ -218,7 +218,7 @@ func (s *planning) diff(ctx context.Context, result *Result, needs *stack.Stack,
 func withhold(ctx context.Context, r compile.Result, o awsop.Observed, c *config.Config, in Cluster) (p plan.Policy,
 	assumed bool) {
 	by := front.DriftPolicies(r, settings.DriftPolicy(c))
-	wanted := policy.Wanted(r.Stack)
+	wanted := policy.FieldsOf(r.Stack)
 	if by.Corrects() || len(o.LoadBalancers) == 0 {
 		return policy.Withhold(by, wanted, policy.Fields{}, o), false
 	}
@@ -232,9 +232,9 @@ func withhold(ctx context.Context, r compile.Result, o awsop.Observed, c *config
 // once, by the rules that stand in AWS.
 func (s *planning) place(ctx context.Context, key stack.Key, w front.Input) (front.Input, error) {
 	if _, n := naming.ShardOf(key.ID); n > 0 {
-		w.DryRun, w.Found = nil, nil
+		w.DryRun, w.Findings = nil, nil
 	}
-	if !w.Wanted || !w.Sharded(key) {
+	if !w.Declared || !w.Sharded(key) {
 		return w, nil
 	}
 	group := front.ShardKey(key, 0)

@@ -5,8 +5,11 @@ package diag
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Object names the Kubernetes object that a diagnostic belongs to.
@@ -135,4 +138,199 @@ type List []Diagnostic
 // HasErrors reports whether any entry is more than a Note.
 func (l List) HasErrors() bool {
 	return slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Class != Note })
+}
+
+// New makes a diagnostic with the class and, if there is one, the scope of its code.
+func New(o Object, path string, c Code, text, remedy string) Diagnostic {
+	return Diagnostic{
+		Object: o, Path: strings.ToValidUTF8(path, "\uFFFD"), Code: c, Class: table[c].Class, Scope: scopes[c],
+		Text: brief(text), Remedy: brief(remedy),
+	}
+}
+
+// maxText bounds the text of a diagnostic in bytes: texts quote values of users, which may be a megabyte, and are sent
+// in events, conditions and HTTP headers.
+const maxText = 1024
+
+// brief leaves out the middle of a text that is too long: the beginning has the problem, the end the cause. The result
+// is valid UTF-8, as the API server requires.
+func brief(s string) string {
+	if len(s) > maxText {
+		const half = (maxText - len(ellipsis)) / 2
+		s = s[:half] + ellipsis + s[len(s)-half:]
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+const ellipsis = " […] "
+
+// Phase is when a diagnostic was made. The event reasons FailedBuildModel and FailedDeployModel, on which alerts of
+// users are based, distinguish the phases whatever the code: a certificate may be missing while the model is built, and
+// refused when the controller creates its listener.
+type Phase string
+
+// Phases.
+const (
+	Building  Phase = "build"  // while objects and the state of AWS were read and compiled
+	Deploying Phase = "deploy" // while AWS was written to
+	Marking   Phase = "mark"   // while finalizers were added
+	Releasing Phase = "release"
+	Showing   Phase = "show"  // while the status was written
+	Clearing  Phase = "clear" // while the status was cleared
+)
+
+// reasons are those of phases in which the API server is written to.
+var reasons = map[Phase]EventReason{Marking: FailedAdd, Releasing: FailedRemove, Showing: FailedStatus,
+	Clearing: FailedCleanupStatus}
+
+// Reason returns the event reason of the diagnostic: that of its code, or of its phase if that differs.
+func (d Diagnostic) Reason() EventReason {
+	reason := table[d.Code].Reason
+	if r, ok := reasons[d.Phase]; ok {
+		return r
+	}
+	switch {
+	case d.Phase == Building && reason == FailedDeployModel:
+		return FailedBuildModel
+	case d.Phase == Deploying && (reason == FailedBuildModel || reason == FailedLoadGroupID):
+		return FailedDeployModel
+	}
+	return reason
+}
+
+// Visible returns a text on one line without what a terminal, a log or a page carries out or hides: control characters,
+// line breaks, and characters without a form, such as those that turn the direction of text, are written as escapes.
+// Values of annotations, hosts and paths are whatever somebody has written, and findings and plans quote them.
+func Visible(s string) string {
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case !hidden(r):
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r <= 0xffff:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+	return b.String()
+}
+
+// hidden reports whether a character has no form of its own. It is true for invalid UTF-8.
+func hidden(r rune) bool {
+	return r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)
+}
+
+// style is what texts of this program use to change colours.
+var style = regexp.MustCompile(`\x1b\[(0|1|2|3[1-6])m`)
+
+// VisibleStyled is Visible of a text that may have colours of this program.
+func VisibleStyled(s string) string {
+	var b strings.Builder
+	for {
+		at := style.FindStringIndex(s)
+		if at == nil {
+			b.WriteString(Visible(s))
+			return b.String()
+		}
+		b.WriteString(Visible(s[:at[0]]) + s[at[0]:at[1]])
+		s = s[at[1]:]
+	}
+}
+
+// Denial is what admission of the API server says when it refuses a write.
+type Denial struct {
+	By      string // the policy, webhook or quota, with its kind
+	Message string // what it asks for
+	look    string // the command that shows it
+	cure    string // empty = exempt the controller, or meet the policy
+}
+
+// policies are how the engines of admission word their refusals. The first group of each is a name.
+var policies = []struct {
+	kind, look, cure string
+	text             *regexp.Regexp
+}{
+	{
+		kind: "ValidatingAdmissionPolicy ", look: "kubectl get validatingadmissionpolicy NAME -o yaml",
+		text: regexp.MustCompile(`ValidatingAdmissionPolicy '([^']+)' with binding '[^']*' denied request(?:: )?`),
+	},
+	{
+		kind: "MutatingAdmissionPolicy ", look: "kubectl get mutatingadmissionpolicy NAME -o yaml",
+		text: regexp.MustCompile(`(?:MutatingAdmissionPolicy|policy) '([^']+)' with binding '[^']*' denied request(?:: )?`),
+	},
+	{
+		kind: "admission webhook ", look: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml",
+		text: regexp.MustCompile(
+			`admission webhook "([^"]+)" (?:attempted to modify the object|denied the request)(?: without explanation|, which is not supported[^:]*)?(?:: )?`),
+	},
+	{
+		kind: "admission webhook ", look: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml",
+		cure: "have it answer; until then the API server refuses the write",
+		text: regexp.MustCompile(`failed calling webhook "([^"]+)"(?:: )?`),
+	},
+	{
+		kind: "ResourceQuota ", look: "kubectl get resourcequota NAME -n NAMESPACE -o yaml",
+		cure: "raise the quota, or delete unneeded objects",
+		text: regexp.MustCompile(`(?:exceeded|failed) quota: ([a-z0-9.-]+)(?:[,:] )?`),
+	},
+	{
+		kind: "Pod Security Standard ", look: "kubectl get namespace NAMESPACE --show-labels",
+		text: regexp.MustCompile(`violates PodSecurity "([^"]+)"(?:: )?`),
+	},
+}
+
+// DenialOf reads an error of the API server; ok is false if it is none of a policy engine, a webhook or a quota.
+func DenialOf(text string) (_ Denial, ok bool) {
+	text = strings.Join(strings.Fields(text), " ") // Kyverno writes several lines
+	for _, p := range policies {
+		at := p.text.FindStringSubmatchIndex(text)
+		if at == nil {
+			continue
+		}
+		name := text[at[2]:at[3]]
+		return Denial{
+			By: p.kind + name, Message: text[at[1]:],
+			look: strings.ReplaceAll(p.look, "NAME ", name+" "), cure: p.cure,
+		}, true
+	}
+	return Denial{}, false
+}
+
+// exemption is what helps against each policy that refuses an edit.
+const exemption = "meet its conditions, or exempt the controller's service account from it"
+
+// labelled is what helps against policies that ask for labels on what the controller creates.
+const labelled = exemption +
+	"; --object-labels and --copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the " +
+	"controller creates"
+
+// Of returns the text and the remedy of a finding that admission refuses a write. what names what is written; created
+// reports that this is an object that the controller creates.
+func (d Denial) Of(what Object, created bool) (text, remedy string) {
+	cure := d.cure
+	switch {
+	case cure != "":
+	case created:
+		cure = labelled
+	default:
+		cure = exemption
+	}
+	text = d.By + " refuses " + what.String()
+	if d.Message != "" {
+		text += ": " + d.Message
+	}
+	return strings.TrimRight(text, ". "), cure + "; see " + strings.ReplaceAll(d.look, "NAMESPACE", what.Namespace)
 }

@@ -23,7 +23,7 @@ func TestConditionIsReportedWhenItChangesAndEnds(t *testing.T) {
 	}
 	s.Set(Condition{Reason: VPC, Text: "two VPCs", Remedy: ChooseVPC})
 	s.Set(Condition{Reason: Definitions, Text: "no definition", Remedy: ApplyDefinitions})
-	if len(s.All()) != 2 || len(s.Of("aws")) != 1 || !s.Holds(VPC) || s.Holds(Region) {
+	if len(s.All()) != 2 || len(s.Of("aws")) != 1 || !s.Has(VPC) || s.Has(Region) {
 		t.Errorf("%v", s.All())
 	}
 	s.Heal(VPC)

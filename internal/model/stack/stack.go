@@ -164,8 +164,8 @@ const (
 	RetainUnlessDeletable Retention = "retained unless deletable"
 )
 
-// Removed returns the desired state of a stack that is to be deleted.
-func Removed(key Key, cluster, vpc string, why Removal) *Stack {
+// ForRemoval returns the desired state of a stack that is to be deleted.
+func ForRemoval(key Key, cluster, vpc string, why Removal) *Stack {
 	return &Stack{Key: key, Cluster: cluster, VPC: vpc, Removal: why}
 }
 

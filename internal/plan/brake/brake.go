@@ -1,5 +1,5 @@
 // Package brake limits deletions of load balancers, and of targets, within a short time: those beyond the limit are
-// held until an annotation allows them. It counts and decides; it deletes nothing.
+// stopped until an annotation allows them. It counts and decides; it deletes nothing.
 package brake
 
 import (
@@ -17,9 +17,9 @@ type Brake struct {
 	most int
 	now  func() time.Time
 
-	mu     sync.Mutex
-	passed map[string]deletion // allowed deletions by id
-	held   map[string]deletion // held deletions by id
+	mu      sync.Mutex
+	passed  map[string]deletion // allowed deletions by id
+	stopped map[string]deletion // stopped deletions by id
 }
 
 // deletion is when a tenant first asked for a deletion.
@@ -30,13 +30,13 @@ type deletion struct {
 
 // New makes a brake that allows most deletions within Window whatever their share; 0 turns it off.
 func New(most int, now func() time.Time) *Brake {
-	return &Brake{most: most, now: now, passed: map[string]deletion{}, held: map[string]deletion{}}
+	return &Brake{most: most, now: now, passed: map[string]deletion{}, stopped: map[string]deletion{}}
 }
 
 // Allow reports whether a resource of a tenant may be deleted. existing is the number of resources of its kind, this
-// one included. The deletion is held if, with it, both the limit of New and a quarter of all would be exceeded within
-// Window. Of each other tenant, deletions count up to half of the limit, so that no tenant alone has those of others
-// held. A held deletion stays held until Forget.
+// one included. The deletion is stopped if, with it, both the limit of New and a quarter of all would be exceeded
+// within Window. Of each other tenant, deletions count up to half of the limit, so that no tenant alone stops those of
+// others. A stopped deletion stays stopped until Forget.
 func (b *Brake) Allow(id, tenant string, existing int) bool {
 	if b == nil || b.most <= 0 {
 		return true
@@ -45,14 +45,14 @@ func (b *Brake) Allow(id, tenant string, existing int) bool {
 	defer b.mu.Unlock()
 	now := b.now()
 	maps.DeleteFunc(b.passed, func(_ string, d deletion) bool { return now.Sub(d.at) >= Window })
-	if _, held := b.held[id]; held {
+	if _, stopped := b.stopped[id]; stopped {
 		return false
 	}
 	if _, passed := b.passed[id]; passed {
 		return true
 	}
 	if count, all := b.count(tenant), existing+len(b.passed); count > b.most && 4*count > all {
-		b.held[id] = deletion{tenant, now}
+		b.stopped[id] = deletion{tenant, now}
 		return false
 	}
 	b.passed[id] = deletion{tenant, now}
@@ -62,7 +62,7 @@ func (b *Brake) Allow(id, tenant string, existing int) bool {
 // count returns how many deletions within Window count for one more of a tenant, this one included.
 func (b *Brake) count(tenant string) (n int) {
 	of := map[string]int{}
-	for _, all := range []map[string]deletion{b.passed, b.held} {
+	for _, all := range []map[string]deletion{b.passed, b.stopped} {
 		for _, d := range all {
 			if b.now().Sub(d.at) < Window {
 				of[d.tenant]++
@@ -78,22 +78,22 @@ func (b *Brake) count(tenant string) (n int) {
 	return n + 1
 }
 
-// Forget drops a held deletion that is allowed by other means or no longer needed.
+// Forget drops a stopped deletion that is allowed by other means or no longer needed.
 func (b *Brake) Forget(id string) {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.held, id)
+	delete(b.stopped, id)
 }
 
-// Held returns the number of held deletions.
-func (b *Brake) Held() int {
+// Stopped returns the number of stopped deletions.
+func (b *Brake) Stopped() int {
 	if b == nil {
 		return 0
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.held)
+	return len(b.stopped)
 }

@@ -35,13 +35,13 @@ func TestMoreDeletionsThanUsualWaitAndAFewNever(t *testing.T) {
 		{1, 2, 2, 1},
 	} {
 		b, _ := stepped(c.most)
-		if got := pass(b, 0, c.deletions, c.standing); got != c.passed || b.Held() != c.deletions-c.passed {
-			t.Errorf("%+v: %d passed, %d held", c, got, b.Held())
+		if got := pass(b, 0, c.deletions, c.standing); got != c.passed || b.Stopped() != c.deletions-c.passed {
+			t.Errorf("%+v: %d passed, %d held", c, got, b.Stopped())
 		}
 	}
 	var none *Brake
-	if !none.Allow("x", "shop", 1) || none.Held() != 0 {
-		t.Error("no brake holds")
+	if !none.Allow("x", "shop", 1) || none.Stopped() != 0 {
+		t.Error("no brake stops deletions")
 	}
 	none.Forget("x")
 }
@@ -51,15 +51,15 @@ func TestWhatWaitsWaitsUntilItIsConsentedTo(t *testing.T) {
 	b, now := stepped(2)
 	pass(b, 0, 4, 4)
 	*now = now.Add(24 * time.Hour)
-	if b.Allow("3", "shop", 2) || b.Allow("2", "shop", 2) || b.Held() != 2 {
+	if b.Allow("3", "shop", 2) || b.Allow("2", "shop", 2) || b.Stopped() != 2 {
 		t.Error("time alone lets it pass")
 	}
 	b.Forget("2")
-	if !b.Allow("2", "shop", 2) || b.Allow("3", "shop", 1) || b.Held() != 1 {
+	if !b.Allow("2", "shop", 2) || b.Allow("3", "shop", 1) || b.Stopped() != 1 {
 		t.Error("consent does not count for its own")
 	}
 	b.Forget("3")
-	if b.Held() != 0 {
+	if b.Stopped() != 0 {
 		t.Error("forgotten, and held")
 	}
 }

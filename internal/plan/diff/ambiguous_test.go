@@ -30,7 +30,7 @@ func TestAmbiguousResourcesBesideOwnAreIgnored(t *testing.T) {
 	if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Errorf("the plan is not empty:\n%s", p.Text(plan.TextOptions{}))
 	}
-	removed := stack.Removed(want.Key, want.Cluster, want.VPC, stack.ObjectsDeleted)
+	removed := stack.ForRemoval(want.Key, want.Cluster, want.VPC, stack.ObjectsDeleted)
 	for _, s := range Stack(removed, stack.Keep{}, f.obs, Options{}).Steps {
 		if id := s.Resource.Literal; id == lb.ARN || id == tg.ARN || id == g.GroupID {
 			t.Errorf("step %s of a resource with tags of two stacks", s.ID)

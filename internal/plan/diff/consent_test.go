@@ -43,7 +43,7 @@ func TestAdoptedLoadBalancerStaysWithoutConsent(t *testing.T) {
 			namespaces: []string{"shop"}, want: stack.RetainWithoutTags},
 		"lbc cleanup": {tags: map[string]string{adopted: "true"}, byHand: true, want: stack.RetainNothing},
 	} {
-		removed := stack.Removed(key, "demo", "vpc", stack.ObjectsDeleted)
+		removed := stack.ForRemoval(key, "demo", "vpc", stack.ObjectsDeleted)
 		removed.Retention = c.asked
 		o := awsop.Observed{Key: key, LoadBalancers: []awsop.LoadBalancer{
 			{ARN: "arn:lb", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: stack.Application,
@@ -128,7 +128,7 @@ func TestTagsOfOthersStay(t *testing.T) {
 		o.Rules = append(o.Rules, awsop.Rule{ARN: arn + ":80:1", Priority: 1, Rule: stack.Rule{
 			Listener: stack.Literal(stack.KindListener, arn+":80"), Tags: tags(id)}})
 	}
-	removed := stack.Removed(key, "demo", "vpc", stack.ObjectsDeleted)
+	removed := stack.ForRemoval(key, "demo", "vpc", stack.ObjectsDeleted)
 	removed.Retention, removed.Beside = stack.RetainWithoutTags, []string{"arn:victim"}
 	p := Stack(removed, stack.Keep{}, o, Options{Namespaces: []string{"mal"}})
 	if len(p.Steps) != 3 {

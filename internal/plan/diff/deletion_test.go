@@ -66,7 +66,7 @@ func disappearances() []disappearance {
 	const holds, admits = "nothing is deleted, with a finding", "TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer"
 	return []disappearance{
 		{"A namespace is deleted, with its objects", "its objects are deleted, and their load balancers with them; no " +
-			"brake holds that", "TestDeletedNamespaceDeletesItsLoadBalancers"},
+			"brake limits that", "TestDeletedNamespaceDeletesItsLoadBalancers"},
 		{"The labels of a namespace vanish, or `namespaceSelector` changes", holds, admits},
 		{"An IngressClass, or its IngressClassParams, is deleted", holds, admits},
 		{"An IngressClass names another controller",
@@ -150,7 +150,7 @@ func TestNothingIsDeletedWithoutAReason(t *testing.T) {
 	f := newFake(testKey())
 	f.converge(t, testStack("/a"), Options{})
 	for name, want := range map[string]*stack.Stack{
-		"nil": nil, "empty": {Key: testKey()}, "made without a reason": stack.Removed(testKey(), "demo", "vpc-1",
+		"nil": nil, "empty": {Key: testKey()}, "made without a reason": stack.ForRemoval(testKey(), "demo", "vpc-1",
 			stack.NotRemoved),
 	} {
 		if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
@@ -168,7 +168,7 @@ func TestNothingIsDeletedWithoutAReason(t *testing.T) {
 		if c.Removal == stack.NotRemoved {
 			continue
 		}
-		if p := Stack(stack.Removed(testKey(), "demo", "vpc-1", c.Removal), stack.Keep{}, f.obs, Options{}); p.Summary().
+		if p := Stack(stack.ForRemoval(testKey(), "demo", "vpc-1", c.Removal), stack.Keep{}, f.obs, Options{}); p.Summary().
 			Delete == 0 {
 			t.Errorf("%s: nothing is deleted", c.Cause)
 		}

@@ -128,7 +128,7 @@ func deployed(t *testing.T) (*fakeAWS, policy.Fields) {
 	f := newFake(testKey())
 	p := Stack(s, stack.Keep{}, f.obs, Options{})
 	f.run(t, p)
-	return f, policy.Settle(policy.Wanted(s), policy.Fields{}, &p, f.obs, allDone)
+	return f, policy.Settle(policy.FieldsOf(s), policy.Fields{}, &p, f.obs, allDone)
 }
 
 func TestDriftPoliciesOfEachGroupReadAsTheGoldenFile(t *testing.T) {
@@ -155,11 +155,13 @@ func TestDriftPoliciesOfEachGroupReadAsTheGoldenFile(t *testing.T) {
 						policies[g] = by
 					}
 				}
-				p := Stack(s, stack.Keep{}, f.obs, Options{}).Under(policy.Withhold(policies, policy.Wanted(s), applied, f.obs))
+				p := Stack(s, stack.Keep{}, f.obs, Options{}).Under(policy.Withhold(policies,
+					policy.FieldsOf(s), applied, f.obs))
 				fmt.Fprintf(&b, "# %s\n%s\n", title, p.Text(plan.TextOptions{}))
 				f.run(t, p) // fails if a step needs one that was left out
-				applied = policy.Settle(policy.Wanted(s), applied, &p, f.obs, allDone)
-				again := Stack(s, stack.Keep{}, f.obs, Options{}).Under(policy.Withhold(policies, policy.Wanted(s), applied, f.obs))
+				applied = policy.Settle(policy.FieldsOf(s), applied, &p, f.obs, allDone)
+				again := Stack(s, stack.Keep{}, f.obs, Options{}).Under(policy.Withhold(policies,
+					policy.FieldsOf(s), applied, f.obs))
 				if !again.Empty() {
 					t.Errorf("%s: another pass has more to do:\n%s", title, again.Text(plan.TextOptions{}))
 				}
@@ -183,7 +185,7 @@ func under(by drift.Policy, s *stack.Stack, f *fakeAWS, applied policy.Fields) p
 	for _, g := range drift.Groups {
 		all[g] = by
 	}
-	return Stack(s, stack.Keep{}, f.obs, Options{}).Under(policy.Withhold(all, policy.Wanted(s), applied, f.obs))
+	return Stack(s, stack.Keep{}, f.obs, Options{}).Under(policy.Withhold(all, policy.FieldsOf(s), applied, f.obs))
 }
 
 func TestANewLoadBalancerIsMadeUnderEachPolicy(t *testing.T) {
@@ -209,7 +211,7 @@ func TestWhatFailedAtItsCreationIsTriedAgainUnderEachPolicy(t *testing.T) {
 		first := p
 		first.Steps = slices.DeleteFunc(slices.Clone(p.Steps), failed)
 		f.run(t, first)
-		applied := policy.Settle(policy.Wanted(s), policy.Fields{}, &p, f.obs, func(id plan.StepID) bool {
+		applied := policy.Settle(policy.FieldsOf(s), policy.Fields{}, &p, f.obs, func(id plan.StepID) bool {
 			step,
 				_ := p.Step(id)
 			return !failed(step)
@@ -280,7 +282,7 @@ func TestWithoutARecordWhatExistsCountsAsApplied(t *testing.T) {
 	f, _ := deployed(t)
 	f.obs.TargetGroups[0].HealthCheck.Path = "/healthz"
 	s := driftStack()
-	wanted := policy.Wanted(s)
+	wanted := policy.FieldsOf(s)
 	p := under(drift.Report, s, f, wanted)
 	if !p.Empty() || len(p.Withheld) != 1 {
 		t.Errorf("%s", p.Text(plan.TextOptions{}))

@@ -23,7 +23,9 @@ type fakeAWS struct {
 }
 
 // removed is a stack of which nothing is to stay.
-func removed() *stack.Stack { return stack.Removed(testKey(), "demo", "vpc-1", stack.ObjectsDeleted) }
+func removed() *stack.Stack {
+	return stack.ForRemoval(testKey(), "demo", "vpc-1", stack.ObjectsDeleted)
+}
 
 func newFake(key stack.Key) *fakeAWS {
 	return &fakeAWS{obs: awsop.Observed{Key: key}, writes: map[string]int{}}

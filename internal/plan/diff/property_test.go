@@ -20,7 +20,7 @@ func drawStack(t *rapid.T, label string) *stack.Stack {
 		t, label+" paths")
 	s := testStack(paths...)
 	if rapid.IntRange(0, 9).Draw(t, label+" empty") == 0 {
-		return stack.Removed(s.Key, s.Cluster, s.VPC, stack.ObjectsDeleted)
+		return stack.ForRemoval(s.Key, s.Cluster, s.VPC, stack.ObjectsDeleted)
 	}
 	if rapid.Bool().Draw(t, label+" internal") {
 		s.LoadBalancers[0].Scheme = stack.Internal

@@ -3,18 +3,20 @@ package diff
 import (
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
 )
 
 // transition computes the changes from the observed to the wanted rules of a listener, and keeps the target groups of
 // rules that stay. l is nil for a new listener.
 func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack.Rule) []transition.Batch {
-	in.Targets, in.Stays, in.Held = d.forwards, map[string]bool{}, map[string]bool{}
+	in.Targets, in.Stays, in.Movable = d.forwards, map[string]bool{}, map[string]bool{}
 	for i := range d.obs.Rules {
 		switch r := &d.obs.Rules[i]; {
 		case l == nil || r.Listener.Literal != l.ARN:
@@ -37,13 +39,13 @@ func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack
 		kept, others := d.keepsRule(keep, r) || d.withheld(r), l.Tags != nil && tagged && !d.ours(r.Tags)
 		moves := !kept && !others && len(d.successors(l.LoadBalancer.Literal, r.Rule)) > 0 &&
 			!slices.ContainsFunc(awsop.TargetGroupsOf(r.Actions), func(ref stack.Ref) bool { return still[ref.Literal] })
-		in.Stays[r.ARN], in.Held[r.ARN] = kept || others || moves, (kept || moves) && !others
+		in.Stays[r.ARN], in.Movable[r.ARN] = kept || others || moves, (kept || moves) && !others
 	}
 	t := transition.Compute(in)
 	for _, r := range t.Stay {
 		if to := d.successors(l.LoadBalancer.Literal, r.Rule); d.keepsRule(keep, r) || d.withheld(r) {
 			d.keepForwards(r.Actions)
-		} else if len(to) > 0 && in.Held[r.ARN] {
+		} else if len(to) > 0 && in.Movable[r.ARN] {
 			d.moved = append(d.moved, moved{r, in.Listener, to})
 		}
 	}
@@ -118,5 +120,67 @@ func (d *differ) ruleTags(c transition.Change) {
 		d.tags(c.Resource, c.Tags.Have.Tags, c.Tags.Want.Tags, resource)
 	} else {
 		d.tags(c.Resource, c.Tags.Have.Tags, c.Tags.Want.Tags)
+	}
+}
+
+// settled gives a login whose credentials are withheld the credentials of the observed actions, if these have the
+// same login of the same namespace. Otherwise it returns actions that answer 503: a login cannot be created without
+// credentials, and the requests behind it must not be served without a login.
+func (d *differ) settled(want, have []stack.Action) []stack.Action {
+	w, h := canonical.Login(want), canonical.Login(have)
+	if w == nil || !w.Withheld() {
+		return want
+	}
+	if h == nil || canonical.Provider(w) != canonical.Provider(h) {
+		return stack.UnavailableOf(d.plan.Key.Owner)
+	}
+	out := slices.Clone(want)
+	for i := range out {
+		if out[i].OIDC == w {
+			kept := *w
+			kept.ClientID, kept.ClientSecret = h.ClientID, h.ClientSecret
+			out[i].OIDC = &kept
+		}
+	}
+	if !canonical.SameActions(out, have, d.resolve) && !d.sameNamespace(w, have) {
+		return stack.UnavailableOf(d.plan.Key.Owner)
+	}
+	return out
+}
+
+// sameNamespace reports whether observed actions forward to a target group of the namespace of a login's Secret.
+// Credentials of a login serve only that namespace. Otherwise a member that replaces another one, and names a Secret
+// that cannot be read, would get the tokens of the other's users.
+func (d *differ) sameNamespace(w *stack.AuthenticateOIDC, have []stack.Action) bool {
+	namespace, _, _ := strings.Cut(w.SecretName, "/")
+	return slices.ContainsFunc(awsop.TargetGroupsOf(have), func(ref stack.Ref) bool {
+		tg := d.obs.TargetGroup(ref.Literal)
+		return tg != nil && naming.DeclaredIn(tg.ID, namespace)
+	})
+}
+
+// settleRules gives wanted rules with withheld logins the actions of existing rules that are the same otherwise: a
+// rule cannot be recreated without credentials.
+func (d *differ) settleRules(want []stack.Rule, have []*awsop.Rule) {
+	for i := range want {
+		w := &want[i]
+		if o := canonical.Login(w.Actions); o == nil || !o.Withheld() {
+			continue
+		}
+		rest := canonical.Conditions(w.Conditions) + "|" + canonical.Transforms(w.Transforms)
+		kept := stack.UnavailableOf(d.plan.Key.Owner)
+		for _, r := range have {
+			if canonical.Conditions(r.Conditions)+"|"+canonical.Transforms(r.Transforms) != rest {
+				continue
+			}
+			if as := d.settled(w.Actions, r.Actions); canonical.Login(as) != nil && canonical.SameActions(as, r.Actions,
+				d.resolve) {
+				kept = as
+				break
+			}
+		}
+		if w.Actions = kept; canonical.Login(kept) == nil {
+			w.Transforms = nil
+		}
 	}
 }

@@ -10,16 +10,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// HoldDestructive refuses steps that change or delete existing parts of a load balancer. guard makes the refusal of
+// RefuseDestructive refuses steps that change or delete existing parts of a load balancer. guard makes the refusal of
 // a step.
 //
 // It does not refuse steps that create something, that only add something, or that change a resource which the same
 // plan creates. For tags and attributes, a step may set a key that has no value of its own in AWS, and may not
 // change one that has. A step that only prepares a refused step, such as a wait for targets, is refused too.
 // docs/tasks/ownership.md has the table.
-func HoldDestructive(o awsop.Observed, guard func(held []plan.Step) plan.Guard) plan.Policy {
+func RefuseDestructive(o awsop.Observed, guard func(refused []plan.Step) plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
-		h := holder{o: o, made: map[stack.Ref]bool{}}
+		h := destructiveSteps{o: o, made: map[stack.Ref]bool{}}
 		for _, s := range p.Steps {
 			if e := s.Op.About().Effect; e.Verb == plan.Creates && s.Action == plan.Create {
 				h.made[s.Resource] = true
@@ -28,13 +28,13 @@ func HoldDestructive(o awsop.Observed, guard func(held []plan.Step) plan.Guard) 
 		for _, s := range p.Steps {
 			h.split(s)
 		}
-		if len(h.held) == 0 {
+		if len(h.refused) == 0 {
 			return p
 		}
-		g := guard(h.held)
+		g := guard(h.refused)
 		at := map[plan.StepID]bool{}
 		for i := range h.steps {
-			if s := &h.steps[i]; slices.ContainsFunc(h.held, func(x plan.Step) bool { return x.ID == s.ID }) {
+			if s := &h.steps[i]; slices.ContainsFunc(h.refused, func(x plan.Step) bool { return x.ID == s.ID }) {
 				s.Guard, at[s.ID] = &g, true
 			}
 		}
@@ -48,14 +48,14 @@ func HoldDestructive(o awsop.Observed, guard func(held []plan.Step) plan.Guard) 
 	}
 }
 
-// preparesFor reports whether steps wait for the step with an ID, and all of them are held.
-func preparesFor(steps []plan.Step, id plan.StepID, held map[plan.StepID]bool) bool {
+// preparesFor reports whether steps wait for the step with an ID, and all of them are refused.
+func preparesFor(steps []plan.Step, id plan.StepID, refused map[plan.StepID]bool) bool {
 	used := false
 	for _, s := range steps {
 		if !slices.Contains(s.Needs, id) && !slices.Contains(s.After, id) {
 			continue
 		}
-		if !held[s.ID] {
+		if !refused[s.ID] {
 			return false
 		}
 		used = true
@@ -63,23 +63,23 @@ func preparesFor(steps []plan.Step, id plan.StepID, held map[plan.StepID]bool) b
 	return used
 }
 
-// holder is the state of a HoldDestructive.
-type holder struct {
-	o     awsop.Observed
-	made  map[stack.Ref]bool // resources that the plan creates
-	steps []plan.Step
-	held  []plan.Step
+// destructiveSteps is the state of a RefuseDestructive.
+type destructiveSteps struct {
+	o       awsop.Observed
+	made    map[stack.Ref]bool // resources that the plan creates
+	steps   []plan.Step
+	refused []plan.Step
 }
 
-// split appends a step. If only some of its keys are held, it appends two.
-func (h *holder) split(s plan.Step) {
+// split appends a step. If only some of its keys are refused, it appends two.
+func (h *destructiveSteps) split(s plan.Step) {
 	taken, keyed := h.takes(s)
 	switch {
 	case s.Guard != nil:
 		h.steps = append(h.steps, s)
 	case !keyed:
 		if h.steps = append(h.steps, s); h.destructive(s) {
-			h.held = append(h.held, s)
+			h.refused = append(h.refused, s)
 		}
 	default:
 		rest, some := withKeys(s, func(k string) bool { return !taken(k) })
@@ -88,16 +88,16 @@ func (h *holder) split(s plan.Step) {
 		}
 		if part, ok := withKeys(s, taken); ok {
 			if some {
-				part.ID += " (held)"
+				part.ID += " (refused)"
 			}
-			h.steps, h.held = append(h.steps, part), append(h.held, part)
+			h.steps, h.refused = append(h.steps, part), append(h.refused, part)
 		}
 	}
 }
 
 // destructive reports whether a step that sets no tags or attributes takes something away from existing resources. Any
 // step that is not known to be harmless counts.
-func (h *holder) destructive(s plan.Step) bool {
+func (h *destructiveSteps) destructive(s plan.Step) bool {
 	switch s.Action {
 	case plan.Await:
 		return false
@@ -120,7 +120,7 @@ func (h *holder) destructive(s plan.Step) bool {
 
 // takes returns which keys of a step that sets or removes tags or attributes have a value of their own; ok is false for
 // other steps.
-func (h *holder) takes(s plan.Step) (taken func(key string) bool, ok bool) {
+func (h *destructiveSteps) takes(s plan.Step) (taken func(key string) bool, ok bool) {
 	if s.Action != plan.Update || h.made[s.Resource] {
 		return nil, false
 	}
@@ -171,7 +171,7 @@ func differs(have map[string]string, def func(string) (string, bool)) func(strin
 
 // hasTag returns a function that reports whether a resource has a tag with a key. The tags by which the stack's
 // resources are found do not count.
-func (h *holder) hasTag(r stack.Ref) func(string) bool {
+func (h *destructiveSteps) hasTag(r stack.Ref) func(string) bool {
 	var have map[string]string
 	for x := range h.o.Resources(r.Kind) {
 		if r.Kind != stack.KindTrustStore && is(r, x.ID, x.Literal) { // it belongs to the stack

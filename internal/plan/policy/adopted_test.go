@@ -68,7 +68,7 @@ func TestWhatTakesSomethingAwayIsHeldAndWhatAddsIsCarriedOut(t *testing.T) {
 			[]plan.Step{guarded(of("delete", plan.Delete, lb, awsop.DeleteLoadBalancer{}), diag.DeletionProtected)},
 			[]string{"delete DeletionProtected"}},
 	} {
-		p := plan.Plan{Steps: c.steps}.Under(HoldDestructive(o, func(held []plan.Step) plan.Guard {
+		p := plan.Plan{Steps: c.steps}.Under(RefuseDestructive(o, func(held []plan.Step) plan.Guard {
 			return plan.Guard{Code: "HELD", Text: fmt.Sprint(len(held))}
 		}))
 		var got []string

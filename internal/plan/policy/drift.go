@@ -61,8 +61,8 @@ type filter struct {
 // choice is a step, or the part of one with some of its keys.
 type choice struct {
 	plan.Step
-	written written
-	held    bool
+	written  written
+	withheld bool
 }
 
 // split appends a step. If only some of the keys that it sets are withheld, it appends two.
@@ -72,11 +72,11 @@ func (f *filter) split(s plan.Step) {
 		f.steps = append(f.steps, choice{s, w, w.group != "" && f.withholds(w.group, w.fields...)})
 		return
 	}
-	for _, held := range []bool{false, true} {
+	for _, withheld := range []bool{false, true} {
 		if part, ok := withKeys(s, func(key string) bool {
-			return held == (!tracks(f.ids, key) && f.withholds(w.group, w.fields[0]+key))
+			return withheld == (!tracks(f.ids, key) && f.withholds(w.group, w.fields[0]+key))
 		}); ok {
-			f.steps = append(f.steps, choice{part, w, held})
+			f.steps = append(f.steps, choice{part, w, withheld})
 		}
 	}
 }
@@ -103,15 +103,15 @@ func (f *filter) release() (changed bool) {
 			y := &f.steps[j]
 			needed := slices.Contains(x.Needs, y.ID) && i != j
 			switch {
-			case x.held && !y.held && needed && f.makes(x, y), // the resource that it writes or refers to is recreated
+			case x.withheld && !y.withheld && needed && f.makes(x, y), // the resource that it writes or refers to is recreated
 				// a field is written whole or not at all
-				x.held && !y.held && !x.written.keyed && overlap(x.written.fields, y.written.fields):
-				x.held, changed = false, true
+				x.withheld && !y.withheld && !x.written.keyed && overlap(x.written.fields, y.written.fields):
+				x.withheld, changed = false, true
 			// a resource in use is not deleted
-			case !x.held && y.held && needed && x.written.group == "" && x.Action == plan.Delete:
-				x.held, x.written.group, changed = true, y.written.group, true
-			case !x.held && y.held && (needed || aside(y) && slices.Contains(x.After, y.ID)):
-				y.held, changed = false, true
+			case !x.withheld && y.withheld && needed && x.written.group == "" && x.Action == plan.Delete:
+				x.withheld, x.written.group, changed = true, y.written.group, true
+			case !x.withheld && y.withheld && (needed || aside(y) && slices.Contains(x.After, y.ID)):
+				y.withheld, changed = false, true
 			}
 		}
 	}
@@ -137,15 +137,15 @@ func overlap(a, b []string) bool {
 }
 
 // result returns the steps to execute, without those that only prepare withheld steps, and the withheld steps.
-func (f *filter) result() (out []plan.Step, held []plan.Withheld) {
+func (f *filter) result() (out []plan.Step, withheld []plan.Withheld) {
 	gone := map[plan.StepID]bool{}
 	for _, x := range f.steps {
-		if x.held {
+		if x.withheld {
 			gone[x.ID] = true
 		}
 	}
 	for _, x := range f.steps {
-		if !x.held {
+		if !x.withheld {
 			delete(gone, x.ID) // a part of the step is executed
 		}
 	}
@@ -154,9 +154,9 @@ func (f *filter) result() (out []plan.Step, held []plan.Withheld) {
 	}
 	prepares := func(s plan.Step) bool {
 		return s.Action == plan.Await && slices.ContainsFunc(f.steps, func(x choice) bool {
-			return x.held && uses(x.Step, s.ID)
+			return x.withheld && uses(x.Step, s.ID)
 		}) &&
-			!slices.ContainsFunc(f.steps, func(x choice) bool { return !x.held && uses(x.Step, s.ID) })
+			!slices.ContainsFunc(f.steps, func(x choice) bool { return !x.withheld && uses(x.Step, s.ID) })
 	}
 	for _, x := range f.steps {
 		if prepares(x.Step) {
@@ -172,15 +172,16 @@ func (f *filter) result() (out []plan.Step, held []plan.Withheld) {
 	for _, x := range f.steps {
 		s := x.Step
 		switch {
-		case x.held:
+		case x.withheld:
 			s.Needs, s.After = nil, nil
-			held = append(held, plan.Withheld{Step: s, Group: string(x.written.group), Policy: string(f.by.Of(x.written.group))})
+			withheld = append(withheld, plan.Withheld{Step: s, Group: string(x.written.group),
+				Policy: string(f.by.Of(x.written.group))})
 		case !gone[s.ID]:
 			s.Needs, s.After = left(s.Needs), left(s.After)
 			out = append(out, s)
 		}
 	}
-	return out, held
+	return out, withheld
 }
 
 // identitiesOf returns the identities of observed resources by ARN or group id; for a rule, the identity of its

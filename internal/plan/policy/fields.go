@@ -30,7 +30,7 @@ func fieldOf(name string, of stack.Ref) string {
 }
 
 // Wanted returns the fields of a stack.
-func Wanted(s *stack.Stack) Fields {
+func FieldsOf(s *stack.Stack) Fields {
 	f := Fields{}
 	each := func(k stack.Kind, id string, attributes, tags map[string]string) stack.Ref {
 		r := stack.Ref{Kind: k, ID: id}

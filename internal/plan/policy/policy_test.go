@@ -64,8 +64,8 @@ func TestAPolicyRefusesStepsAndLeavesOutWhatOnlyPreparesForThem(t *testing.T) {
 	o := awsop.Observed{LoadBalancers: []awsop.LoadBalancer{
 		{ARN: balancer, LoadBalancer: stack.LoadBalancer{Name: "web"}}}}
 	protect := Protect(map[string]string{lb: "Ingress a"}, o)
-	held := HoldCertificates(map[string]plan.Guard{"a": {Code: diag.ImportsHeld}})
-	hold := HoldDeletions(plan.Guard{Code: diag.DeletionsHeld})
+	held := DelayCertificates(map[string]plan.Guard{"a": {Code: diag.ImportsHeld}})
+	hold := RefuseDeletions(plan.Guard{Code: diag.DeletionsHeld})
 	const kept = " DeletionProtected deletion protection, declared by Ingress a, keeps load balancer web"
 	for name, c := range map[string]struct {
 		policies []plan.Policy
@@ -89,7 +89,7 @@ func TestAPolicyRefusesStepsAndLeavesOutWhatOnlyPreparesForThem(t *testing.T) {
 			[]string{"request a ImportsHeld ", "request b"}},
 		"deletions": {[]plan.Policy{hold}, []plan.Step{step("x"), deletion(lb, "x")},
 			[]string{"delete LoadBalancer DeletionsHeld "}},
-		"everything": {[]plan.Policy{protect, HoldAll(plan.Guard{Code: diag.PlanNotApproved})},
+		"everything": {[]plan.Policy{protect, RefuseAll(plan.Guard{Code: diag.PlanNotApproved})},
 			[]plan.Step{step("x"), deletion(lb, "x"), step("y")}, []string{"delete LoadBalancer" + kept, "y PlanNotApproved "}},
 		"nothing": {[]plan.Policy{None}, []plan.Step{step("x")}, []string{"x"}},
 		"what is protected is not held": {[]plan.Policy{protect, hold}, []plan.Step{deletion(lb), deletion(frontend)},

@@ -194,7 +194,7 @@ func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 		}
 	}
 	d := done{b.add(Change{
-		Action: plan.Create, Resource: p.ref(), Op: awsop.CreateRule{Rule: rule, Priority: p.at}, Sets: rule.Actions,
+		Action: plan.Create, Resource: p.ref(), Op: awsop.CreateRule{Rule: rule, Priority: p.initial}, Sets: rule.Actions,
 		Why:   []string{fmt.Sprintf("at %s: %s", p.placeText(), b.Targets.Labels.Rule(rule))},
 		Needs: append(b.guarding(rule), b.roomMade), After: order.sharing(rule.Conditions),
 	}), p}
@@ -255,8 +255,8 @@ func (b *builder) move() {
 	}
 	moves, c := slices.Clone(b.moves), Change{Why: b.movesText(b.Targets.Labels)}
 	for _, f := range b.fresh {
-		if f.at != f.give {
-			moves = append(moves, awsop.RulePriority{Rule: f.ref(), Priority: f.give})
+		if f.initial != f.final {
+			moves = append(moves, awsop.RulePriority{Rule: f.ref(), Priority: f.final})
 			c.Needs = append(c.Needs, f.id)
 		}
 		c.After = append(c.After, f.id)

@@ -44,7 +44,7 @@ func (l *listener) resolve(r stack.Ref) string {
 func (l *listener) input(want []stack.Rule, defaults []stack.Action) Input {
 	in := Input{
 		Listener: stack.Ref{Kind: stack.KindListener, ID: "80"}, Application: true, Want: slices.Clone(want),
-		Stays: l.foreign, Held: l.held, Default: l.obs.Listeners[0].DefaultActions,
+		Stays: l.foreign, Movable: l.held, Default: l.obs.Listeners[0].DefaultActions,
 		Targets: &Targets{Resolve: l.resolve, Labels: stack.Labels{"arn:x": "x", "arn:y": "y"}, Observed: &l.obs,
 			Uses: Uses(&l.obs, nil)},
 	}

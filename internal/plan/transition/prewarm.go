@@ -66,13 +66,13 @@ type staging struct {
 	first []stack.Action // the actions to set first, nil if none
 	cold  []stack.Ref    // target groups whose targets get their first check, which is to be awaited before the switch
 	// target groups that only others forward to: their targets may be in their first check still, if those are new
-	elsewhere []stack.Ref
-	refused   bool // AWS does not allow the target groups beside the old ones; they are cold
+	othersForward []stack.Ref
+	refused       bool // AWS does not allow the target groups beside the old ones; they are cold
 }
 
 // awaited are the target groups whose health to await before a rule, or a listener, that is there switches. Reading it
 // costs a call, and no pause if it is good.
-func (s staging) awaited() []stack.Ref { return slices.Concat(s.cold, s.elsewhere) }
+func (s staging) awaited() []stack.Ref { return slices.Concat(s.cold, s.othersForward) }
 
 // prewarm is stage, but empty where AWS does not allow the new target groups in addition to the old ones.
 func (t *Targets) prewarm(have, want []stack.Action) staging {
@@ -104,7 +104,7 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 		switch t.Uses[arn] {
 		case serving:
 			if !alive[arn] {
-				s.elsewhere = append(s.elsewhere, g.TargetGroup)
+				s.othersForward = append(s.othersForward, g.TargetGroup)
 			}
 			continue
 		case unused:

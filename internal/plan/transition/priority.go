@@ -48,7 +48,7 @@ func (s stretch) spread(apart float64, taken map[int32]bool) bool {
 		if p >= s.hi {
 			return s.spreadTight(taken)
 		}
-		s.pairs[i].give, last = p, p
+		s.pairs[i].final, last = p, p
 	}
 	return true
 }
@@ -63,7 +63,7 @@ func (s stretch) spreadTight(taken map[int32]bool) bool {
 		if at <= s.lo {
 			return false
 		}
-		s.pairs[i].give = at
+		s.pairs[i].final = at
 		at--
 	}
 	return true
@@ -127,7 +127,7 @@ func stay(pairs []Pair, behind int32) {
 		return
 	}
 	for i := tails[len(tails)-1]; i >= 0; i = prev[i] {
-		pairs[i].fixed, pairs[i].give = true, pairs[i].Have.Priority
+		pairs[i].fixed, pairs[i].final = true, pairs[i].Have.Priority
 	}
 }
 
@@ -151,10 +151,10 @@ func (d *decision) position() bool {
 	case fits && !d.trails() && d.listMoves(false):
 		return false
 	}
-	if d.shift(false, d.held) && d.listMoves(false) {
+	if d.shift(false, d.movable) && d.listMoves(false) {
 		return false
 	}
-	d.shift(true, d.held) // leaves room at the end for what goes away
+	d.shift(true, d.movable) // leaves room at the end for what goes away
 	d.listMoves(false)
 	return len(d.moves) == 0
 }
@@ -162,15 +162,15 @@ func (d *decision) position() bool {
 // makeWay gives new rules numbers between others that keep their order: those in their way move on, also those that are
 // to be deleted. As no request notices that, it comes first, and no new rule waits for another one.
 func (d *decision) makeWay() {
-	along := slices.Concat(d.held, d.surplus)
+	along := slices.Concat(d.movable, d.surplus)
 	sortByPriority(along)
 	if !d.shift(false, along) {
 		d.shift(true, along)
 	}
 	d.moves = nil
 	for _, p := range d.pairs {
-		if p.Have != nil && p.give != p.Have.Priority {
-			d.room = append(d.room, awsop.RulePriority{Rule: ruleAt(p.Have), Priority: p.give})
+		if p.Have != nil && p.final != p.Have.Priority {
+			d.room = append(d.room, awsop.RulePriority{Rule: ruleAt(p.Have), Priority: p.final})
 		}
 	}
 	for _, s := range d.shifted {
@@ -204,11 +204,11 @@ func (d *decision) shift(closed bool, along []*awsop.Rule) bool {
 		}
 	}
 	slices.Sort(numbers)
-	last, taken, held := d.floor, maps.Clone(d.taken), make([]*awsop.Rule, 0, len(along))
+	last, taken, movable := d.floor, maps.Clone(d.taken), make([]*awsop.Rule, 0, len(along))
 	for _, r := range along {
 		if r.Priority > d.floor {
 			delete(taken, r.Priority)
-			held = append(held, r)
+			movable = append(movable, r)
 		}
 	}
 	next := func(from int32) int32 {
@@ -222,9 +222,9 @@ func (d *decision) shift(closed bool, along []*awsop.Rule) bool {
 	}
 	d.shifted = nil
 	pass := func(before int32) {
-		for ; len(held) > 0 && held[0].Priority < before; held = held[1:] {
-			if at := next(held[0].Priority); at != held[0].Priority {
-				d.shifted = append(d.shifted, shifted{held[0], at})
+		for ; len(movable) > 0 && movable[0].Priority < before; movable = movable[1:] {
+			if at := next(movable[0].Priority); at != movable[0].Priority {
+				d.shifted = append(d.shifted, shifted{movable[0], at})
 			}
 		}
 	}
@@ -240,7 +240,7 @@ func (d *decision) shift(closed bool, along []*awsop.Rule) bool {
 			}
 			pass(end)
 		}
-		p.give = next(own)
+		p.final = next(own)
 	}
 	pass(maxPriority + 1)
 	return last <= maxPriority
@@ -252,7 +252,7 @@ func (d *decision) shift(closed bool, along []*awsop.Rule) bool {
 func (d *decision) listMoves(all bool) (room bool) {
 	end, at := int32(0), int32(maxPriority)
 	for i := range d.pairs {
-		end = max(end, d.pairs[i].give)
+		end = max(end, d.pairs[i].final)
 	}
 	for _, s := range d.shifted {
 		end = max(end, s.at)
@@ -273,8 +273,8 @@ func (d *decision) listMoves(all bool) (room bool) {
 	}
 	slices.Reverse(d.moves)
 	for _, p := range d.pairs {
-		if p.Have != nil && (all || p.give != p.Have.Priority) {
-			d.moves = append(d.moves, awsop.RulePriority{Rule: ruleAt(p.Have), Priority: p.give})
+		if p.Have != nil && (all || p.final != p.Have.Priority) {
+			d.moves = append(d.moves, awsop.RulePriority{Rule: ruleAt(p.Have), Priority: p.final})
 		}
 	}
 	for _, s := range d.shifted {
@@ -290,7 +290,7 @@ func (d *decision) makeRoom(l stack.Labels) (room []awsop.RulePriority, why []st
 	var fresh []*Pair
 	for i := range d.pairs {
 		if p := &d.pairs[i]; p.Have == nil {
-			p.at = p.give
+			p.initial = p.final
 			fresh = append(fresh, p)
 		}
 	}
@@ -315,10 +315,10 @@ func (d *decision) makeRoom(l stack.Labels) (room []awsop.RulePriority, why []st
 	}
 	belong, end := true, int32(maxPriority+1)
 	for k, p := range slices.Backward(fresh) {
-		if belong = belong && p.give >= free[k] && p.give < end; belong {
-			p.at, end = p.give, p.give
+		if belong = belong && p.final >= free[k] && p.final < end; belong {
+			p.initial, end = p.final, p.final
 		} else {
-			p.at = free[k]
+			p.initial = free[k]
 		}
 	}
 	return room, why

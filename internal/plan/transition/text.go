@@ -34,20 +34,20 @@ func (t *Targets) changes(p *Pair) (why []string) {
 
 // placeText says where a new rule is created, and where it moves.
 func (p *Pair) placeText() string {
-	if p.at == p.give {
-		return fmt.Sprint(p.at)
+	if p.initial == p.final {
+		return fmt.Sprint(p.initial)
 	}
-	return fmt.Sprintf("%d, then %d", p.at, p.give)
+	return fmt.Sprintf("%d, then %d", p.initial, p.final)
 }
 
 // movesText says which observed rules get other priorities.
 func (d *decision) movesText(l stack.Labels) (why []string) {
 	for i := 0; i < len(d.pairs); {
 		p := &d.pairs[i]
-		if i++; p.Have == nil || p.give == p.Have.Priority {
+		if i++; p.Have == nil || p.final == p.Have.Priority {
 			continue
 		}
-		text := fmt.Sprintf("%s: priority %d → %d", l.Rule(*p.Want), p.Have.Priority, p.give)
+		text := fmt.Sprintf("%s: priority %d → %d", l.Rule(*p.Want), p.Have.Priority, p.final)
 		like := 0
 		for ; i+like < len(d.pairs) && alike(p, &d.pairs[i+like]); like++ {
 		}
@@ -56,16 +56,16 @@ func (d *decision) movesText(l stack.Labels) (why []string) {
 		}
 		why = append(why, text)
 	}
-	staying := 0
+	stays := 0
 	for _, s := range d.shifted {
 		if !slices.Contains(d.surplus, s.Rule) {
-			staying++
+			stays++
 		}
 	}
-	if staying > 0 {
-		why = append(why, fmt.Sprintf("%d that stay", staying))
+	if stays > 0 {
+		why = append(why, fmt.Sprintf("%d that stay", stays))
 	}
-	if n := len(d.shifted) - staying; n > 0 {
+	if n := len(d.shifted) - stays; n > 0 {
 		why = append(why, fmt.Sprintf("%d to be deleted", n))
 	}
 	behind := 0
@@ -85,5 +85,5 @@ const mostListed = 4
 
 // alike reports whether two observed rules move as far.
 func alike(a, b *Pair) bool {
-	return b.Have != nil && b.give-b.Have.Priority == a.give-a.Have.Priority
+	return b.Have != nil && b.final-b.Have.Priority == a.final-a.Have.Priority
 }

@@ -34,7 +34,7 @@ type Input struct {
 	Want     []stack.Rule    // in the order in which they are evaluated
 	Observed []*awsop.Rule   // those that may become wanted ones, by priority
 	Stays    map[string]bool // ARNs of observed rules that are not deleted even if no wanted rule matches them
-	Held     map[string]bool // ARNs of those of Stays that may move if another rule needs their priority
+	Movable  map[string]bool // ARNs of those of Stays that may move if another rule needs their priority
 	Taken    []int32         // priorities of rules of others
 	Behind   int32           // wanted rules get priorities behind this one if there is room; 0 = any
 
@@ -101,17 +101,17 @@ type Change struct {
 // Compute decides which rules to keep, change, move, create and delete, and returns the changes.
 func Compute(in Input) Transition {
 	b := builder{Input: &in}
-	pairs, left := in.match()
+	pairs, unpaired := in.match()
 	d := decision{pairs: pairs, taken: map[int32]bool{}}
 	for _, p := range in.Taken {
 		d.taken[p] = true
 	}
-	for _, r := range left {
+	for _, r := range unpaired {
 		if in.Stays[r.ARN] {
 			d.taken[r.Priority] = true
 			b.out.Stay = append(b.out.Stay, r)
-			if in.Held[r.ARN] {
-				d.held = append(d.held, r)
+			if in.Movable[r.ARN] {
+				d.movable = append(d.movable, r)
 			}
 		} else {
 			d.surplus = append(d.surplus, r)

@@ -142,9 +142,9 @@ func FormerAt(registered map[string]bool, pods map[string]registrar.Endpoint) ma
 	return all
 }
 
-// HoldsTargets reports whether the controller keeps targets of a binding registered, by its status, as long as they
+// KeepsTargets reports whether the controller keeps targets of a binding registered, by its status, as long as they
 // serve.
-func HoldsTargets(o *v1beta1.TargetGroupBinding) bool {
+func KeepsTargets(o *v1beta1.TargetGroupBinding) bool {
 	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
 	return o.Annotations[naming.AllowDeregistration] != "true" && ready != nil &&
 		(ReportsEdit(diag.Code(ready.Reason)) || ready.Reason == string(diag.DeregistrationsHeld))

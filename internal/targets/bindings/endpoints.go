@@ -23,9 +23,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Endpoints are the endpoints of a Service port from which the targets of a binding are chosen, and what decides about
-// them.
-type Endpoints struct {
+// PortEndpoints are the endpoints of a Service port from which the targets of a binding are chosen, and what decides
+// about them.
+type PortEndpoints struct {
 	Binding *v1beta1.TargetGroupBinding // complete
 	Cluster registrar.Cluster
 	// Pods are the ready ones, Podless the addresses behind which no Pod stands. Refused are those of pods that are not
@@ -69,7 +69,7 @@ func TooMany(n int, about []diag.Object) (found diag.List) {
 // Addresses returns the addresses to register: those of Pods, and those of other machines that the binding's
 // namespace is allowed to register. unidentified are the endpoints that QUIC excludes, because they have no server
 // id.
-func (x Endpoints) Addresses(ctx context.Context) (wanted registrar.Endpoints, found diag.List,
+func (x PortEndpoints) Addresses(ctx context.Context) (wanted registrar.Endpoints, found diag.List,
 	unidentified []registrar.Endpoint) {
 	wanted = registrar.Staying(ctx, x.Cluster, x.Pods, x.ExcludedNodes)
 	machines, found := x.machines()
@@ -87,7 +87,7 @@ func (x Endpoints) Addresses(ctx context.Context) (wanted registrar.Endpoints, f
 }
 
 // machines are the endpoints without Pod that are registered. The others are reported.
-func (x Endpoints) machines() (wanted []registrar.Endpoint, found diag.List) {
+func (x PortEndpoints) machines() (wanted []registrar.Endpoint, found diag.List) {
 	var barred, outside []string
 	nodeAt := registrar.NodesAt(x.Nodes)
 	for _, e := range x.Podless {
@@ -117,7 +117,7 @@ func (x Endpoints) machines() (wanted []registrar.Endpoint, found diag.List) {
 }
 
 // barred is why an endpoint without Pod may not be registered, whatever VPC it is in.
-func (x Endpoints) barred(e registrar.Endpoint, nodeAt func(address string) (string, bool)) string {
+func (x PortEndpoints) barred(e registrar.Endpoint, nodeAt func(address string) (string, bool)) string {
 	if registrar.Reserved(e.ID) {
 		return "a reserved address"
 	}
@@ -131,7 +131,7 @@ func (x Endpoints) barred(e registrar.Endpoint, nodeAt func(address string) (str
 }
 
 // forged are the findings that endpoints are not the pods that their EndpointSlices name.
-func (x Endpoints) forged() diag.List {
+func (x PortEndpoints) forged() diag.List {
 	var refused []string
 	told := map[string]bool{}
 	for _, c := range x.Refused {
@@ -149,7 +149,7 @@ func (x Endpoints) forged() diag.List {
 }
 
 // notAllowed is a finding on the binding, its Service and what declares it; the remedy has a place for the namespace.
-func (x Endpoints) notAllowed(text, remedy string) (found diag.List) {
+func (x PortEndpoints) notAllowed(text, remedy string) (found diag.List) {
 	about := x.About()
 	if x.Owner != nil {
 		for _, o := range x.Owner() {
@@ -165,7 +165,7 @@ func (x Endpoints) notAllowed(text, remedy string) (found diag.List) {
 }
 
 // outside reports whether an endpoint without Pod is known to be outside of the VPC, and is not registered for that.
-func (x Endpoints) outside(e registrar.Endpoint) bool {
+func (x PortEndpoints) outside(e registrar.Endpoint) bool {
 	vpc, known := x.VPC()
 	// with a role, the load balancer is meant to be elsewhere
 	return known && x.Binding.Spec.IamRoleArnToAssume == "" && !Within(vpc, e)
@@ -191,7 +191,7 @@ func Within(vpc *facts.VPC, e registrar.Endpoint) bool {
 // identified are the endpoints that can be registered: of QUIC those with a server id of their own, of other protocols
 // all. The others are reported on the binding and its Service without their names, so that a rolling update repeats no
 // event.
-func (x Endpoints) identified(ctx context.Context, all registrar.Endpoints) (wanted registrar.Endpoints,
+func (x PortEndpoints) identified(ctx context.Context, all registrar.Endpoints) (wanted registrar.Endpoints,
 	found diag.List, left []registrar.Endpoint) {
 	protocol := x.Binding.Spec.TargetGroupProtocol
 	if protocol == nil || !registrar.IsQUIC(string(*protocol)) {
@@ -303,7 +303,7 @@ type ExplainedEndpoint struct {
 }
 
 // Explain gives a reason to each candidate that is not wanted. Nodes and pods are judged in the same way.
-func (x Endpoints) Explain(ctx context.Context, all []registrar.Candidate,
+func (x PortEndpoints) Explain(ctx context.Context, all []registrar.Candidate,
 	wanted []registrar.Endpoint) []ExplainedEndpoint {
 	by := map[string]registrar.Endpoint{} // wanted, by address
 	for _, e := range wanted {
@@ -328,7 +328,7 @@ func (x Endpoints) Explain(ctx context.Context, all []registrar.Candidate,
 }
 
 // why is what leaves out an endpoint that is ready.
-func (x Endpoints) why(ctx context.Context, e registrar.Endpoint, repeated bool,
+func (x PortEndpoints) why(ctx context.Context, e registrar.Endpoint, repeated bool,
 	nodeAt func(address string) (string, bool)) string {
 	node, known := x.Cluster.Node(ctx, e.Node)
 	protocol := x.Binding.Spec.TargetGroupProtocol

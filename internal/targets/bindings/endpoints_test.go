@@ -64,7 +64,7 @@ func TestAnEndpointThatIsReadyAndNoTargetHasAReason(t *testing.T) {
 			at("10.0.0.1", "", "twin")}, map[string]string{"a": "", "twin": "another endpoint has its address and port"}},
 		"as all others are, on none": {"HTTP", nil, nil, map[string]string{}},
 	} {
-		x := Endpoints{
+		x := PortEndpoints{
 			Allowed: allowed, Nodes: []*corev1.Node{going},
 			Binding: &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"},
 				Spec: v1beta1.TargetGroupBindingSpec{VpcID: "vpc-1", TargetGroupProtocol: ptr.To(c.protocol)}}, Cluster: nodes{
@@ -99,7 +99,7 @@ func TestAFindingNamesAFewEndpoints(t *testing.T) {
 	t.Parallel()
 	binding, service, ingress := diag.Object{Kind: "TargetGroupBinding", Name: "web"}, diag.Object{
 		Kind: "Service", Name: "web"}, diag.Object{Kind: "Ingress", Name: "web"}
-	x := Endpoints{
+	x := PortEndpoints{
 		Binding: &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}},
 		VPC:     func() (*facts.VPC, bool) { return nil, false },
 		About: func() []diag.Object {

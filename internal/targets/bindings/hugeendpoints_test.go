@@ -47,7 +47,7 @@ func TestAsManyEndpointsAsAreLookedAtCostLittle(t *testing.T) { // not parallel:
 		}
 		took := cputime.Of(func() {
 			pods, refused := behind.Serving(t.Context(), nil, false, registrar.Endpoints{})
-			x := Endpoints{Binding: o, Pods: pods, Refused: refused, Nodes: nodes,
+			x := PortEndpoints{Binding: o, Pods: pods, Refused: refused, Nodes: nodes,
 				Podless: registrar.PodlessEndpoints(behind.Port, behind.Slices, false),
 				VPC:     func() (*facts.VPC, bool) { return nil, false },
 				About:   func() []diag.Object { return []diag.Object{{Kind: "Service"}} }}

@@ -6,8 +6,12 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Anybody with the right to write EndpointSlices can put any address into one. Which pod has an address is in the
@@ -59,8 +63,8 @@ func HasAddress(pod *corev1.Pod, address string) bool {
 			(is(s.HostIP) || slices.ContainsFunc(s.HostIPs, func(h corev1.HostIP) bool { return is(h.IP) }))
 }
 
-// Holds reports whether a pod has an address and is not being deleted.
-func Holds(pod *corev1.Pod, address string) bool {
+// LivesAt reports whether a pod has an address and is not being deleted.
+func LivesAt(pod *corev1.Pod, address string) bool {
 	return pod.DeletionTimestamp == nil && HasAddress(pod, address)
 }
 
@@ -76,7 +80,7 @@ const (
 func claimedPod(ctx context.Context, c Cluster, namespace string, e *discoveryv1.Endpoint, cached *corev1.Pod) (
 	pod *corev1.Pod, why string, refused bool) {
 	pod, ok := cached, cached != nil
-	if !ok || !Holds(pod, e.Addresses[0]) {
+	if !ok || !LivesAt(pod, e.Addresses[0]) {
 		if live, may := c.(Confirmer); may {
 			pod, ok = live.ConfirmedPod(ctx, namespace, e.TargetRef.Name, e.Addresses[0])
 		}
@@ -142,4 +146,52 @@ func NodesAt(nodes []*corev1.Node) func(address string) (name string, ok bool) {
 		}
 		return name, ok
 	}
+}
+
+// askedAtOnce is how many targets one call asks for by name.
+const askedAtOnce = 100
+
+// confirmed is AWS's answer about all targets of a group, with those that it lacks by mistake, as an empty answer does.
+// AWS answers for each target that it is asked for by name, also for one that is not registered. Targets that are known
+// to be registered and that AWS does not answer for stay known.
+func (r *Registry) confirmed(ctx context.Context, g *group, health []Health) ([]Health, error) {
+	for some := range slices.Chunk(g.lacking(health), askedAtOnce) {
+		named, err := r.Health(ctx, g.Group, some...)
+		if err != nil && awsclient.Classify(err).Code == awsclient.CodeInvalidTarget { // an instance is gone
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range some {
+			at := slices.IndexFunc(named, func(h Health) bool { return h.Address() == t.Address() })
+			switch {
+			case at < 0:
+				health = append(health, Health{Target: t})
+			case named[at].Key() == t.Key() && named[at].Reason != string(types.TargetHealthReasonEnumNotRegistered):
+				health = append(health, named[at])
+			}
+		}
+	}
+	return health, nil
+}
+
+// lacking are the targets that are known to be registered and that an answer lacks, in order.
+func (g *group) lacking(health []Health) (out []Target) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.known {
+		return nil
+	}
+	found := make(map[string]bool, len(health))
+	for _, h := range health {
+		found[h.Key()] = true
+	}
+	for key, m := range g.members {
+		if !found[key] && !m.uncertain && !g.touched[key] && !g.moving(key) {
+			out = append(out, m.Target)
+		}
+	}
+	sorting.By(out, cmpKeys)
+	return out
 }

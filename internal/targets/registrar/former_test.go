@@ -27,7 +27,7 @@ func TestTargetStaysUntilItsPodWasLookedFor(t *testing.T) {
 		{former: map[string]Endpoint{"serves": {Pod: "web"}, "gone": {}}, held: 1, done: []string{"deregister 1 from gone"}},
 	} {
 		q.Former = c.former
-		if got := r.Hold(q, false, serves); len(got) != c.held || r.Unread(tg) != c.unread {
+		if got := r.KeepServing(q, false, serves); len(got) != c.held || r.Unread(tg) != c.unread {
 			t.Errorf("%v: held %v, unread %t", c.former, got, r.Unread(tg))
 		}
 		if _, err := r.Sync(t.Context(), q); err != nil {

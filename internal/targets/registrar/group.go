@@ -21,7 +21,7 @@ type Group struct {
 }
 
 // group is the state of one target group: what is known, what is wanted, and the calls in progress. Its mutex is never
-// held during a call. Callers of its methods hold the mutex.
+// locked during a call. Callers of its methods have locked the mutex.
 type group struct {
 	Group
 
@@ -39,8 +39,8 @@ type group struct {
 	members map[string]registeredTarget
 	// requested are the keys of targets that a request has wanted, and that are or may be registered.
 	requested map[string]bool
-	// elsewhere are the ids of instances in other VPCs, which AWS refuses. An instance never changes its VPC.
-	elsewhere map[string]bool
+	// inOtherVPC are the ids of instances in other VPCs, which AWS refuses. An instance never changes its VPC.
+	inOtherVPC map[string]bool
 	// homeZones: AWS demands the zone of each address.
 	homeZones bool
 	records   map[stack.ID]*record
@@ -61,7 +61,7 @@ type group struct {
 	overdue   bool            // the read did not end in time, or failed
 	touched   map[string]bool // keys whose call ended since the present read began
 	calls     map[action]*calls
-	holding   holding
+	kept      keptTargets
 	recording bool // a record is being loaded or saved
 
 	// The results that the next Sync returns.
@@ -108,8 +108,8 @@ const writesPerGroup = 4
 
 func newGroup(of Group, s *shares) *group {
 	g := &group{Group: of, shares: s, members: map[string]registeredTarget{}, requested: map[string]bool{},
-		elsewhere: map[string]bool{},
-		records:   map[stack.ID]*record{}, since: map[string]time.Time{}, waits: map[string]wait{},
+		inOtherVPC: map[string]bool{},
+		records:    map[stack.ID]*record{}, since: map[string]time.Time{}, waits: map[string]wait{},
 		unproven: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
 	for _, a := range []action{register, deregister} {
 		g.calls[a] = &calls{keys: map[string]bool{}, failed: map[string]bool{}}
@@ -233,7 +233,7 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 	for i, e := range q.wants().all() {
 		key := keys[i]
 		switch {
-		case g.has(key), g.waitsForRead(key), g.elsewhere[e.ID] || g.calls[deregister].keys[key] ||
+		case g.has(key), g.waitsForRead(key), g.inOtherVPC[e.ID] || g.calls[deregister].keys[key] ||
 			g.calls[register].failed[key] || q.Record != nil && !mine[key] || taken[e.Address()]:
 		default:
 			missing = append(missing, e)
@@ -306,7 +306,7 @@ func (g *group) countStaying(q *Request) int {
 
 // mayLeave reports whether the binding may deregister a target that it does not want.
 func (g *group) mayLeave(q *Request, key string) bool {
-	if _, held := g.holding.held[key]; held || g.holding.unread || q.Keep || q.Preceding[key] || q.Unconfirmed &&
+	if _, kept := g.kept.byKey[key]; kept || g.kept.unread || q.Keep || q.Preceding[key] || q.Unconfirmed &&
 		!g.requested[key] {
 		return false
 	}
@@ -361,9 +361,9 @@ func (g *group) collect(now time.Time) (Change, error) {
 	if !g.retry.IsZero() {
 		c.Retry = max(g.retry.Sub(now), time.Millisecond)
 	}
-	if len(g.elsewhere) > 0 {
+	if len(g.inOtherVPC) > 0 {
 		for _, e := range g.request.Want.All() {
-			if g.elsewhere[e.ID] {
+			if g.inOtherVPC[e.ID] {
 				c.Elsewhere = append(c.Elsewhere, e.ID)
 			}
 		}

@@ -124,7 +124,7 @@ func TestRequestCostsWhatDiffersFromTheOneBefore(t *testing.T) { // not parallel
 		fewer := full.revised(slices.Delete(slices.Clone(all), n/2, n/2+1))
 		pass := func(want Endpoints) {
 			q := Request{Group: tg, Want: want, Port: 30080, Since: time.Unix(1, 0), Balancer: Balancer{"lb", 2 * n, 0}}
-			r.Hold(q, false, func(Endpoint) bool { return false })
+			r.KeepServing(q, false, func(Endpoint) bool { return false })
 			r.Moved(q)
 			if c, err := r.Sync(t.Context(), q); err != nil || c.Pending {
 				t.Fatal(c, err)

@@ -95,7 +95,7 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 		if !noted {
 			began, g.moves.since[key] = now, now
 		}
-		if now.Sub(began) < movedAtMost || g.moves.healthy[key] && !g.holding.allowed {
+		if now.Sub(began) < movedAtMost || g.moves.healthy[key] && !g.kept.allowed {
 			e.Target = t
 			out = append(out, e)
 		}

@@ -138,7 +138,7 @@ func TestHealthyTargetsOfAFormerPortStay(t *testing.T) {
 	p.look(10*time.Minute, 2, states)
 	p.expect(append(calls, "deregister 1 from 10.0.0.1")...)
 	q.Binding = stack.ID{Namespace: "shop", Name: "web"}
-	p.r.Hold(q, true, func(Endpoint) bool { return true }) // consent
+	p.r.KeepServing(q, true, func(Endpoint) bool { return true }) // consent
 	if _, err := p.r.Sync(t.Context(), q); err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func (r *Registry) startRecordCalls(ctx context.Context, g *group, q *Request) {
 		})
 	case !c.saved || len(all) > len(c.keys):
 		save(all, c.left)
-	case len(all) > len(wanted) && len(g.holding.held) == 0 && g.known && !g.reread && !g.busy() &&
+	case len(all) > len(wanted) && len(g.kept.byKey) == 0 && g.known && !g.reread && !g.busy() &&
 		len(g.calls[deregister].failed) == 0 && len(g.toDeregister(q, nil)) == 0 && len(g.toRegister(ctx, q)) == 0:
 		left := KeySet(nil)
 		maps.Copy(left, c.left)

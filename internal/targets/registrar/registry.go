@@ -55,7 +55,7 @@ type Registry struct {
 
 	mu      sync.Mutex
 	groups  map[Group]*group
-	holding map[Group]*group // those with held targets
+	keeping map[Group]*group // those with kept targets
 	waiting map[Group]*group // those with targets that wait
 }
 
@@ -63,7 +63,7 @@ type Registry struct {
 // fails, each call in that scope fails with its error.
 func NewRegistry(account func(awsclient.Scope) (ScopeCalls, error)) *Registry {
 	return &Registry{account: account,
-		groups: map[Group]*group{}, holding: map[Group]*group{}, waiting: map[Group]*group{},
+		groups: map[Group]*group{}, keeping: map[Group]*group{}, waiting: map[Group]*group{},
 		shares: shares{of: map[string]*claims{}, at: map[Group]string{}},
 		Clock:  awsclient.WallClock{}, Progress: func(stack.ID) {}}
 }
@@ -222,7 +222,7 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 // there is nothing to do. Clear ignores the targets that the request wants, and waits for the end of its calls.
 func (r *Registry) Clear(ctx context.Context, q Request) (left Change, err error) {
 	q.Want = Endpoints{}
-	r.Hold(q, true, func(Endpoint) bool { return false })
+	r.KeepServing(q, true, func(Endpoint) bool { return false })
 	left, err = r.sync(ctx, q, true)
 	// a target was deregistered outside the controller: this Sync reads the group again
 	if codeOf(err) == awsclient.CodeInvalidTarget {
@@ -270,7 +270,7 @@ func (r *Registry) Expected(of Group) apply.Expected {
 	}
 	keys, missing := g.keysOf(g.request).list, false
 	for i, e := range g.request.Want.All() {
-		missing = missing || !g.elsewhere[e.ID] && !g.inPlace(keys[i])
+		missing = missing || !g.inOtherVPC[e.ID] && !g.inPlace(keys[i])
 	}
 	return apply.Expected{Any: g.request.Want.Len() > 0, Registered: !missing, Withheld: g.request.Withheld,
 		Stays: g.request.Emptied && len(g.members) > 0}
@@ -284,10 +284,10 @@ func (r *Registry) WithoutRefused(of Group, all Endpoints) Endpoints {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.elsewhere) == 0 {
+	if len(g.inOtherVPC) == 0 {
 		return all
 	}
-	return all.Without(func(e Endpoint) bool { return g.elsewhere[e.ID] })
+	return all.Without(func(e Endpoint) bool { return g.inOtherVPC[e.ID] })
 }
 
 // Invalidate makes the next Sync of a group read it again.
@@ -307,7 +307,7 @@ func (r *Registry) Forget(of Group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.groups, of)
-	delete(r.holding, of)
+	delete(r.keeping, of)
 	delete(r.waiting, of)
 }
 

@@ -130,9 +130,9 @@ func (r *Registry) startWrite(ctx context.Context, g *group, a action, targets [
 			for _, t := range sent.uncertain {
 				g.members[t.Key()] = registeredTarget{t, true}
 			}
-			for _, t := range sent.elsewhere {
+			for _, t := range sent.inOtherVPC {
 				delete(c.failed, t.Key())
-				g.elsewhere[t.ID] = true
+				g.inOtherVPC[t.ID] = true
 			}
 			for _, t := range sent.absent {
 				delete(g.members, t.Key())

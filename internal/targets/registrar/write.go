@@ -25,12 +25,12 @@ const callsPerWrite = 8
 
 // sent is the result of sending targets to AWS.
 type sent struct {
-	done      []Target
-	uncertain []Target // it is not known whether AWS accepted them
-	absent    []Target // AWS does not know one of them, or all
-	elsewhere []Target // instances that are not in the VPC of the group
-	errs      []error
-	retry     time.Time // when AWS may accept targets that it refused because of its limits
+	done       []Target
+	uncertain  []Target // it is not known whether AWS accepted them
+	absent     []Target // AWS does not know one of them, or all
+	inOtherVPC []Target // instances that are not in the VPC of the group
+	errs       []error
+	retry      time.Time // when AWS may accept targets that it refused because of its limits
 }
 
 // send registers or deregisters targets, by calls in parallel of at most batch targets each.
@@ -79,7 +79,7 @@ func (r *Registry) send(ctx context.Context, q Request, a action, targets []Targ
 func (s *sent) add(o sent) {
 	s.done, s.uncertain, s.absent, s.errs = append(s.done, o.done...), append(s.uncertain, o.uncertain...),
 		append(s.absent, o.absent...), append(s.errs, o.errs...)
-	s.elsewhere = append(s.elsewhere, o.elsewhere...)
+	s.inOtherVPC = append(s.inOtherVPC, o.inOtherVPC...)
 	if s.retry.IsZero() || !o.retry.IsZero() && o.retry.Before(s.retry) {
 		s.retry = o.retry
 	}
@@ -103,7 +103,7 @@ func (r *Registry) registerWithoutRefused(ctx context.Context, q Request, part [
 	switch {
 	case len(named) > 0 && strings.Contains(refusal.Error(), otherVPC):
 		out := r.send(ctx, q, register, others)
-		out.elsewhere = append(out.elsewhere, named...)
+		out.inOtherVPC = append(out.inOtherVPC, named...)
 		return out
 	case len(others) == 0 || len(part) == 1:
 		return sent{errs: []error{refusal}}

@@ -13,16 +13,19 @@ import (
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // ObjectChecks are the checks of the controller that the leader makes.
 var ObjectChecks = []Check{{
 	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
-	About: "AWS denies the controller an action. The source is an event of the last 30 minutes on an existing object, " +
-		"without a later success. The controller repeats the event every 20 minutes while AWS denies the action.",
+	About: "AWS denies the controller an action. The source of the finding is an event of the last 30 minutes on an " +
+		"existing object; no later event reports a success. The controller repeats the event every 20 minutes while AWS " +
+		"denies the action.",
 	Remedy: "allow the action in the policy of the controller's role (docs/permissions.md)",
 	Find:   deniedActions,
 }, {
@@ -173,4 +176,51 @@ func deletionCause(o metav1.Object) string {
 		return c.Message
 	}
 	return o.GetAnnotations()[naming.DeletionCause]
+}
+
+// conditionChecks are checks of lbc doctor whose problem the leader observes as a condition of its own.
+var conditionChecks = []struct {
+	reason   impairment.Reason
+	check    string
+	severity Severity
+}{
+	{impairment.Definitions, "crd-missing", Error},
+	{impairment.DefinitionsOutdated, "crd-outdated", Warning},
+	{impairment.Rights, "rbac-denied", Error},
+	{impairment.SharedClusterName, "cluster-name-shared", Error},
+	{impairment.SecondController, "controller-duplicate", Error},
+}
+
+// OrphanRemedy is the remedy of resources that no object claims.
+const OrphanRemedy = "lbc orphans prints the commands that delete or keep it; wait a minute if you have just deleted " +
+	"an object, because its deletion may not be finished"
+
+// observed are the checks for which the leader has other facts than lbc doctor, which has a check of each name.
+func observed() []Check {
+	out := []Check{{Name: "orphaned", Severity: Warning, Remedy: OrphanRemedy, Find: func(f *Facts) (out []Finding) {
+		for _, o := range f.Orphans {
+			out = append(out, Orphaned(o))
+		}
+		return out
+	}}}
+	for _, c := range conditionChecks {
+		out = append(out, Check{Name: c.check, Severity: c.severity, Find: func(f *Facts) (out []Finding) {
+			for _, d := range f.Degraded {
+				if d.Reason == c.reason {
+					out = append(out, Finding{Object: "controller", Text: d.Text, Remedy: d.Remedy})
+				}
+			}
+			return out
+		}})
+	}
+	return out
+}
+
+// Orphaned returns the finding about a stack that no object claims.
+func Orphaned(o orphan.Orphan) Finding {
+	x := Finding{Object: o.Key.String(), Text: o.Why + ", and it has resources"}
+	for _, r := range o.Resources {
+		x.Evidence = append(x.Evidence, r.String())
+	}
+	return x
 }

@@ -12,8 +12,9 @@ import (
 // PodChecks are the checks of pods that the leader makes.
 var PodChecks = []Check{{
 	Name: "readiness-gate-missing", Severity: Warning, Needs: []Source{Workloads, Objects},
-	About: "Pods of a namespace with readiness gates have none: they were created before the label, or while the " +
-		"webhook did not answer. Rollouts do not wait for their health in the load balancer.",
+	About: "Pods have no readiness gate although the label of their namespace asks for readiness gates. The pods were " +
+		"created before the namespace got the label, or while the webhook did not answer. Rollouts do not wait until these " +
+		"pods are healthy in the load balancer.",
 	Remedy: "recreate the pods: kubectl rollout restart",
 	Find:   podsWithoutGate,
 }}
@@ -24,15 +25,15 @@ type Endpoint struct {
 	Pod     *corev1.Pod // nil = not known
 }
 
-// Endpoints are the ready ones of Services, by namespace and name.
-type Endpoints struct {
+// ReadyEndpoints are the ready endpoints of Services, by namespace and name.
+type ReadyEndpoints struct {
 	slices map[[2]string][]*discoveryv1.EndpointSlice
 	pods   map[[2]string]*corev1.Pod
 }
 
 // Endpoints finds the ready endpoints of Services.
-func (f *Facts) Endpoints() Endpoints {
-	e := Endpoints{map[[2]string][]*discoveryv1.EndpointSlice{}, make(map[[2]string]*corev1.Pod, len(f.Pods))}
+func (f *Facts) ReadyEndpoints() ReadyEndpoints {
+	e := ReadyEndpoints{map[[2]string][]*discoveryv1.EndpointSlice{}, make(map[[2]string]*corev1.Pod, len(f.Pods))}
 	for i := range f.Slices {
 		s := &f.Slices[i]
 		of := [2]string{s.Namespace, s.Labels[discoveryv1.LabelServiceName]}
@@ -46,7 +47,7 @@ func (f *Facts) Endpoints() Endpoints {
 }
 
 // Of returns the ready endpoints of the Service of a binding.
-func (e Endpoints) Of(b *v1beta1.TargetGroupBinding) (out []Endpoint) {
+func (e ReadyEndpoints) Of(b *v1beta1.TargetGroupBinding) (out []Endpoint) {
 	for _, s := range e.slices[[2]string{b.Namespace, b.Spec.ServiceRef.Name}] {
 		for _, x := range s.Endpoints {
 			if x.Conditions.Ready == nil || !*x.Conditions.Ready {
@@ -72,7 +73,7 @@ func (f *Facts) Gated(b *v1beta1.TargetGroupBinding) bool {
 }
 
 func podsWithoutGate(f *Facts) (out []Finding) {
-	all := f.Endpoints()
+	all := f.ReadyEndpoints()
 	for _, b := range f.Bindings() {
 		if !f.Gated(b) {
 			continue

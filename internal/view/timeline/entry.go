@@ -3,8 +3,15 @@
 package timeline
 
 import (
+	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
 // Kind is the subject of an entry.
@@ -70,3 +77,60 @@ const (
 	Edited  = "edited"
 	Deleted = "deleted"
 )
+
+// LastEdits returns the last write of an object's metadata and spec by its managed fields, and its deletion, without
+// fields.
+func LastEdits(object string, o metav1.Object) (out []Entry) {
+	if m := LastWrite(o, ""); m != nil {
+		out = append(out, Entry{Time: m.Time.Time, Kind: Edit, Object: object, By: m.Manager, Text: Edited})
+	}
+	if at := o.GetDeletionTimestamp(); at != nil {
+		out = append(out, Entry{Time: at.Time, Kind: Edit, Object: object, Text: Deleted})
+	}
+	return out
+}
+
+// LastWrite returns the last write of an object's metadata and spec by its managed fields, but for those of one
+// manager; nil = there is none.
+func LastWrite(o metav1.Object, not string) (last *metav1.ManagedFieldsEntry) {
+	all := o.GetManagedFields()
+	for i := range all {
+		if m := &all[i]; m.Time != nil && m.Subresource == "" && m.Manager != not &&
+			(last == nil || last.Time.Before(m.Time)) {
+			last = m
+		}
+	}
+	return last
+}
+
+// Held returns a hold of an administrator.
+func Held(h hold.Hold) Entry {
+	return Entry{Time: h.Since.UTC(), Kind: Hold, Object: h.Scope.String(), By: h.By, Text: "held " + h.Text()}
+}
+
+// short is a text of at most mostText bytes.
+func short(s string) string {
+	if len(s) <= mostText {
+		return s
+	}
+	cut := mostText
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+// Step is a step of a plan, and the namespace of the objects that it is about; empty = of several, or not known.
+type Step struct{ Namespace, Text string }
+
+// Steps are the texts of the first steps of a plan, and how many more there are. Namespaces take turns.
+func Steps(all []Step) (out []string) {
+	shown := sorting.InTurn(all, mostSteps, func(s Step) string { return s.Namespace })
+	for _, s := range shown {
+		out = append(out, s.Text)
+	}
+	if more := len(all) - len(shown); more > 0 {
+		out = append(out, fmt.Sprintf("and %d more", more))
+	}
+	return out
+}

@@ -100,9 +100,9 @@ func (c *Certificates) forget(arn string) {
 	}
 }
 
-// Held returns the reasons why certificates that a stack wants to be imported or requested must wait, by identity; nil
-// = none must.
-func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan.Guard {
+// Delayed returns the reasons why certificates that a stack wants to be imported or requested must wait, by identity;
+// nil = none must.
+func (c *Certificates) Delayed(key stack.Key, desired *stack.Stack) map[string]plan.Guard {
 	if desired == nil {
 		return nil
 	}
@@ -111,11 +111,11 @@ func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan
 	var out map[string]plan.Guard
 	for i := range desired.Certificates {
 		w := &desired.Certificates[i]
-		held := c.requestHeld
+		delay := c.requestDelay
 		if w.Import != nil {
-			held = c.importHeld
+			delay = c.importDelay
 		}
-		if g := held(key, w); g != nil {
+		if g := delay(key, w); g != nil {
 			if out == nil {
 				out = map[string]plan.Guard{}
 			}
@@ -125,8 +125,8 @@ func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan
 	return out
 }
 
-// importHeld is why an import must wait; nil = it must not. c.mu is held.
-func (c *Certificates) importHeld(key stack.Key, w *stack.Certificate) *plan.Guard {
+// importDelay is why an import must wait; nil = it must not. c.mu is held.
+func (c *Certificates) importDelay(key stack.Key, w *stack.Certificate) *plan.Guard {
 	now := c.cfg.Now()
 	owner, what := ownerOf(key, w.ID), "the Secret with the certificate for "+w.Domain+" was"
 	until, n := c.imports.pause(owner, freeImports, now)

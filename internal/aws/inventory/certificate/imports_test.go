@@ -18,7 +18,7 @@ func TestNewSecretsOfATenantLeaveImportsForOthers(t *testing.T) {
 	held := func(namespace, name string) bool {
 		key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: namespace, Name: name}}
 		id := naming.ImportedCertificateID(namespace, name)
-		if len(c.Held(key, &stack.Stack{Certificates: []stack.Certificate{{ID: id, Import: &stack.KeyPair{}}}})) > 0 {
+		if len(c.Delayed(key, &stack.Stack{Certificates: []stack.Certificate{{ID: id, Import: &stack.KeyPair{}}}})) > 0 {
 			return true
 		}
 		c.imported(ownerOf(key, id), "", now)

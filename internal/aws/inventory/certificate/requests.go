@@ -18,8 +18,8 @@ func requestsOf(key stack.Key, id string) string {
 
 func requestsOfNamespace(namespace string) string { return "requests " + namespace }
 
-// requestHeld is why a request must wait; nil = it must not. c.mu is held.
-func (c *Certificates) requestHeld(key stack.Key, w *stack.Certificate) *plan.Guard {
+// requestDelay is why a request must wait; nil = it must not. c.mu is held.
+func (c *Certificates) requestDelay(key stack.Key, w *stack.Certificate) *plan.Guard {
 	exists := false
 	for _, r := range c.byStack[key] {
 		_, id, _ := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags)

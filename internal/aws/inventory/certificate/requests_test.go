@@ -45,7 +45,7 @@ func (r *requests) request(key stack.Key, namespace, name, host string) (held st
 	id := naming.CertificateID(false, host, namespace, name)
 	w := stack.Certificate{ID: id, Domain: host, Names: []string{host}, Namespace: namespace,
 		Tags: naming.Tracking(stack.Ingress, "demo", key.ID.String(), id)}
-	if g, waits := r.Held(key, &stack.Stack{Certificates: []stack.Certificate{w}})[id]; waits {
+	if g, waits := r.Delayed(key, &stack.Stack{Certificates: []stack.Certificate{w}})[id]; waits {
 		return g.Text
 	}
 	r.made++

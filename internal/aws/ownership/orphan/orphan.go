@@ -5,15 +5,18 @@ package orphan
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // Resource is an AWS resource with the cluster's tags, or a TargetGroupBinding with the labels of a stack.
@@ -229,4 +232,56 @@ func (c *Claims) withBindings(held []Holding) []Holding {
 		out[i].Resources = append(out[i].Resources, Resource{Kind: stack.KindBinding, ID: b.namespace + "/" + b.name})
 	}
 	return out
+}
+
+// HoldingOf returns what AWS holds of a stack. Find adds the TargetGroupBindings. The shared backend security group
+// is not included.
+func HoldingOf(key stack.Key, o *awsop.Observed) Holding {
+	h := Holding{Key: key}
+	for _, lb := range o.LoadBalancers {
+		if lb.Foreign {
+			continue
+		}
+		h.Resources = append(h.Resources, Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name,
+			Hostname: lb.DNSName, Retained: lb.Retained()})
+	}
+	for _, tg := range o.TargetGroups {
+		h.Resources = append(h.Resources, Resource{Kind: stack.KindTargetGroup, ID: tg.ARN, Name: tg.Name})
+	}
+	for _, g := range o.SecurityGroups {
+		if g.ID != stack.BackendSecurityGroup {
+			h.Resources = append(h.Resources, Resource{Kind: stack.KindSecurityGroup, ID: g.GroupID, Name: g.Name})
+		}
+	}
+	for _, c := range o.Certificates {
+		h.Resources = append(h.Resources, Resource{Kind: stack.KindCertificate, ID: c.ARN, Name: c.Domain})
+	}
+	for _, s := range o.TrustStores {
+		h.Resources = append(h.Resources, Resource{Kind: stack.KindTrustStore, ID: s.ARN, Name: s.Name})
+	}
+	return h
+}
+
+// why describes the claims that a stack lacks.
+func why(key stack.Key) string {
+	kind := owner.Of(key.Owner)
+	switch {
+	case key == Backend:
+		return "no object has a finalizer of the controller, and no TargetGroupBinding lets the group in"
+	case key.ID.Namespace == "":
+		return fmt.Sprintf("no %s names the group %s or has its finalizer, and no status shows its load balancer", kind.Kind,
+			key.ID.Name)
+	}
+	return fmt.Sprintf("there is no %s %s, and no object has its finalizer or shows its load balancer in its status",
+		kind.Kind, key.ID)
+}
+
+// Delete returns the command that deletes an orphan. alive is true if a controller runs: its Lease would stop the
+// command without a flag.
+func (o Orphan) Delete(alive bool) string {
+	command := "lbc cleanup --stack " + o.Key.String()
+	if alive {
+		command += " --ignore-controller"
+	}
+	return command
 }

@@ -95,7 +95,8 @@ func (x *life) run(t *testing.T, p attached) {
 
 // remedyOf is what the report of a denied action says is to be done.
 func remedyOf(action string) string {
-	return "allow the controller's role the action " + action + " (" + iampolicy.Places()[action] + " of lbc iam-policy)"
+	return "allow the controller's role the action " + action + " (" +
+		iampolicy.StatementsByAction()[action] + " of lbc iam-policy)"
 }
 
 // affected reports whether a line of an account is about what needs lacking actions: by its names, or as a target of

@@ -87,7 +87,7 @@ func TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe(t *testing.T) {
 	b.Annotations = map[string]string{naming.AllowDeregistration: "true"}
 	l.Must(l.Client.Update(t.Context(), b))
 	l.Settle()
-	if got := l.Targets(arns[1]); len(got) != 0 || l.Bound.Registry.Brake.Held() != 0 {
+	if got := l.Targets(arns[1]); len(got) != 0 || l.Bound.Registry.Brake.Stopped() != 0 {
 		t.Errorf("registered after consent: %v", got)
 	}
 }

@@ -39,8 +39,8 @@ func TestManyDeletionsThatNoObjectAskedForWaitForConsent(t *testing.T) {
 	l.Must(l.Client.Delete(t.Context(), lab.Class()))
 	l.Create(lab.TheirClass("alb"))
 	l.Settle(keys...)
-	if l.Balancers() != 3 || l.Ingresses.Brake.Held() != 3 {
-		t.Fatalf("%d load balancers, %d held\n%s", l.Balancers(), l.Ingresses.Brake.Held(), strings.Join(l.Events, "\n"))
+	if l.Balancers() != 3 || l.Ingresses.Brake.Stopped() != 3 {
+		t.Fatalf("%d load balancers, %d held\n%s", l.Balancers(), l.Ingresses.Brake.Stopped(), strings.Join(l.Events, "\n"))
 	}
 	told := strings.Join(l.Events, "\n")
 	if strings.Count(told, "["+string(diag.DeletionsHeld)+"]") != 3 ||
@@ -64,16 +64,16 @@ func TestManyDeletionsThatNoObjectAskedForWaitForConsent(t *testing.T) {
 	l.Must(l.Client.Update(t.Context(), ing))
 	l.Must(l.Client.Delete(t.Context(), lab.Ingress("web-3", nil, "web")))
 	l.Settle(keys...)
-	if l.Balancers() != 1 || l.Ingresses.Brake.Held() != 1 {
-		t.Errorf("%d load balancers, %d held", l.Balancers(), l.Ingresses.Brake.Held())
+	if l.Balancers() != 1 || l.Ingresses.Brake.Stopped() != 1 {
+		t.Errorf("%d load balancers, %d held", l.Balancers(), l.Ingresses.Brake.Stopped())
 	}
 
 	// The class comes back: the last one is wanted again.
 	l.Must(l.Client.Delete(t.Context(), lab.TheirClass("alb")))
 	l.Create(lab.Class())
 	l.Settle(keys[4])
-	if l.Balancers() != 1 || l.Ingresses.Brake.Held() != 0 {
-		t.Errorf("%d load balancers, %d held", l.Balancers(), l.Ingresses.Brake.Held())
+	if l.Balancers() != 1 || l.Ingresses.Brake.Stopped() != 0 {
+		t.Errorf("%d load balancers, %d held", l.Balancers(), l.Ingresses.Brake.Stopped())
 	}
 }
 
@@ -96,8 +96,8 @@ func TestAFewObjectsMayGiveTheirLoadBalancersUp(t *testing.T) {
 	l.Reclass("web-0")
 	l.Reclass("web-1")
 	l.Settle(keys...)
-	if l.Balancers() != 3 || l.Ingresses.Brake.Held() != 0 {
-		t.Errorf("%d load balancers, %d held", l.Balancers(), l.Ingresses.Brake.Held())
+	if l.Balancers() != 3 || l.Ingresses.Brake.Stopped() != 0 {
+		t.Errorf("%d load balancers, %d held", l.Balancers(), l.Ingresses.Brake.Stopped())
 	}
 }
 

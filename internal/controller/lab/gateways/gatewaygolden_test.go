@@ -80,7 +80,7 @@ func TestGoldenCasesOfGateways(t *testing.T) {
 				for _, o := range []stack.Owner{stack.GatewayALB, stack.GatewayNLB} {
 					key := lab.GatewayKey(o, n)
 					w := l.Gateways[o].Front.Load(view, key.ID)
-					if !w.Wanted && w.Decisions == nil {
+					if !w.Declared && w.Decisions == nil {
 						continue
 					}
 					keys = append(keys, key)

@@ -79,8 +79,9 @@ func TestAnEditOfOneOfFiveThousandRoutesMakesOnePass(t *testing.T) {
 				key := stack.Key{Owner: s.Front.Owner(), ID: stack.ID{Namespace: "shop", Name: fmt.Sprintf("web-%d", i)}}
 				v, at := objects.New(x), s.Index.Begin()
 				w := s.Front.Load(v, key.ID)
-				if wanted := key.Owner == stack.GatewayALB; w.Wanted != wanted || wanted && len(w.LoadBalancer.Members) != 1+each {
-					t.Fatalf("%s: wanted %t with %d members", key, w.Wanted, len(w.LoadBalancer.Members))
+				if wanted := key.Owner == stack.GatewayALB; w.Declared != wanted ||
+					wanted && len(w.LoadBalancer.Members) != 1+each {
+					t.Fatalf("%s: wanted %t with %d members", key, w.Declared, len(w.LoadBalancer.Members))
 				}
 				s.Index.Update(key, at, v.Reads())
 			}

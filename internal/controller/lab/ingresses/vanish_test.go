@@ -142,8 +142,8 @@ func TestDeletedNamespaceDeletesItsLoadBalancers(t *testing.T) {
 		l.Must(l.Client.Delete(t.Context(), lab.Ingress(k.ID.Name, nil, "web")))
 	}
 	l.Settle(keys...)
-	if l.Balancers() != 0 || l.Ingresses.Brake.Held() != 0 {
-		t.Errorf("%d load balancers, %d held", l.Balancers(), l.Ingresses.Brake.Held())
+	if l.Balancers() != 0 || l.Ingresses.Brake.Stopped() != 0 {
+		t.Errorf("%d load balancers, %d held", l.Balancers(), l.Ingresses.Brake.Stopped())
 	}
 }
 

@@ -45,13 +45,13 @@ func TestDeletionsOfANamespaceHoldNoneOfOthers(t *testing.T) {
 		l.Must(l.Client.Update(t.Context(), ing))
 	}
 	l.Settle(keys...)
-	held := l.Ingresses.Brake.Held()
+	held := l.Ingresses.Brake.Stopped()
 	if held == 0 || l.Balancers() != 1+held {
 		t.Fatalf("%d load balancers, %d held", l.Balancers(), held)
 	}
 	l.Reclass("web")
 	l.Settle(lab.Key("web"))
-	if l.Balancers() != held || l.Ingresses.Brake.Held() != held {
-		t.Errorf("%d load balancers, %d held beside %d", l.Balancers(), l.Ingresses.Brake.Held(), held)
+	if l.Balancers() != held || l.Ingresses.Brake.Stopped() != held {
+		t.Errorf("%d load balancers, %d held beside %d", l.Balancers(), l.Ingresses.Brake.Stopped(), held)
 	}
 }

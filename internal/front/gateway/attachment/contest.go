@@ -243,7 +243,7 @@ func (c *contest) between(other, guest int) {
 		return
 	}
 	for _, s := range c.served[other].meeting(b.hostname()) {
-		if b.Problem == nil && c.loses(guest, other, s) && !c.elsewhere(other, s) {
+		if b.Problem == nil && c.loses(guest, other, s) && !c.otherServes(other, s) {
 			c.claim(guest, other, s)
 		}
 	}
@@ -308,9 +308,9 @@ func (c *contest) before(guest, other int, s serving) bool {
 	return older || later
 }
 
-// elsewhere reports whether a route does not serve a hostname at a listener, because another listener has the requests
+// otherServes reports whether a route does not serve a hostname at a listener, because another listener has the requests
 // for it.
-func (c *contest) elsewhere(at int, s serving) bool {
+func (c *contest) otherServes(at int, s serving) bool {
 	if c.Loses(at, s.host.Name) {
 		return true
 	}

@@ -92,7 +92,7 @@ func (ls *Listeners) Holds() Held {
 // hold adds a hostname that a route has at a listener, unless another listener has its requests.
 func (c *contest) hold(out Held, at int, s serving) {
 	l, name := &c.All[at], s.host.Name
-	if c.granted(l) || c.yields[wanted{l.Port, s.Namespace, name}] || c.elsewhere(at, s) {
+	if c.granted(l) || c.yields[wanted{l.Port, s.Namespace, name}] || c.otherServes(at, s) {
 		return
 	}
 	if c.guest(l) {

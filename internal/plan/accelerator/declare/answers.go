@@ -32,7 +32,7 @@ type Balancer struct {
 	Network        bool
 	SecurityGroups bool // it has some
 	DualStack      bool
-	Internal       bool // clients of the internet do not reach it; known of load balancers of groups
+	Internal       bool // clients of the internet do not reach it; known of those of groups and other namespaces
 	// Owner is the stack of this cluster to which the load balancer belongs; zero = to none.
 	Owner stack.Key
 	// OwnerProblem is why the owner is not known at this moment.
@@ -172,7 +172,7 @@ type loadedEndpoint struct {
 	ready   bool
 	given   bool     // by an id
 	waiting bool     // its load balancer is not known at this moment, and never was
-	held    string   // its load balancer is not known at this moment, and was this one
+	kept    string   // its load balancer is not known at this moment, and was this one
 	stands  []string // load balancers that stay until its own is known
 	known   bool     // that it has none
 	ports   []Port
@@ -189,8 +189,8 @@ func (b *building) load(endpoints []Endpoint, answers Answers, remembered map[st
 		told := len(b.found)
 		l := b.loadOne(e, answers)
 		if !l.ready && !l.known {
-			l.held = remembered[e.Name]
-			l.waiting = l.held == ""
+			l.kept = remembered[e.Name]
+			l.waiting = l.kept == ""
 		}
 		if s, stands := b.stands[e.Name]; stands && !l.ready {
 			l.stands, l.waiting = s.Balancers, l.waiting || s.All && !e.unpermitted
@@ -199,7 +199,7 @@ func (b *building) load(endpoints []Endpoint, answers Answers, remembered map[st
 				b.found[told].Text += "; what it replaces stays until then"
 			}
 		}
-		current[l.ID], current[l.held] = true, true
+		current[l.ID], current[l.kept] = true, true
 		out[place{e.Listener, e.Group, e.Index}] = l
 	}
 	for _, arn := range remembered {

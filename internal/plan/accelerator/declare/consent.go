@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -73,6 +74,27 @@ func (m *Memory) Withdrawn(v *objects.View, ga *agav1beta1.GlobalAccelerator, me
 		return nil
 	}
 	out = slices.DeleteFunc(out, func(arn string) bool { return slices.Contains(stay, arn) })
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Refused returns the ARNs of internal load balancers of others that endpoints name and certainly may not, sorted: an
+// accelerator that has them opens them to the internet. A process without checkpoints does not know whether their
+// owners permitted them before.
+func Refused(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers, member IsMember) (
+	out []string) {
+	for i := range endpoints {
+		e := &endpoints[i]
+		named := cmp.Or(e.ID, e.Host)
+		a, known := answers[named]
+		c := Consent{ARN: a.ARN, Named: named, Owner: a.Owner, Object: e.object}
+		if known && a.Internal && a.Problem == "" && a.OwnerProblem == "" && c.withdrawn(v, ga.Namespace, member) {
+			out = append(out, a.ARN)
+		}
+	}
+	if v.Err() != nil {
+		return nil
+	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
@@ -160,4 +182,10 @@ func (m *Memory) Forget(o accelerator.Observed) {
 		}
 	}
 	maps.DeleteFunc(m.Granted, func(_ string, c Consent) bool { return !has[c.ARN] })
+}
+
+// Protected reports whether an annotation of the object protects its accelerator from being deleted with it.
+func Protected(ga *agav1beta1.GlobalAccelerator) bool {
+	v, ok := ga.Annotations[naming.AcceleratorDeletionProtection]
+	return ok && !strings.EqualFold(v, "false") && !strings.EqualFold(v, "disabled")
 }

@@ -165,12 +165,12 @@ func (b *building) listener(l declared, loaded map[place]loadedEndpoint) acceler
 		}
 		for k := range g.Endpoints {
 			e := loaded[place{l.index, j, k}]
-			group.Held = append(group.Held, e.stands...)
+			group.Kept = append(group.Kept, e.stands...)
 			switch {
 			case e.ready:
 				group.Endpoints = append(group.Endpoints, e.Endpoint)
-			case e.held != "":
-				group.Held = append(group.Held, e.held)
+			case e.kept != "":
+				group.Kept = append(group.Kept, e.kept)
 			case e.waiting:
 				group.Waiting = true
 			}

@@ -348,12 +348,12 @@ func TestWhatIsKnownOfEndpointsDecidesWhatMayGo(t *testing.T) {
 	answers := Answers{nlb: {ARN: "new"}}
 	d, _ := Accelerator(config, ga, endpoints, answers, Memory{Balancers: map[string]string{
 		"Service/default/web": "old", "Service/default/gone": "gone"}})
-	if g := d.Listeners[0].Groups[0]; !g.Waiting || len(g.Held) > 0 || !slices.Equal(g.Gone, []string{"gone", "old"}) {
+	if g := d.Listeners[0].Groups[0]; !g.Waiting || len(g.Kept) > 0 || !slices.Equal(g.Gone, []string{"gone", "old"}) {
 		t.Errorf("an endpoint that never had one: %+v", g)
 	}
 	d, _ = Accelerator(config, ga, endpoints, answers, Memory{Balancers: map[string]string{
 		"Service/default/waits": "its"}})
-	if g := d.Listeners[0].Groups[0]; g.Waiting || !slices.Equal(g.Held, []string{"its"}) {
+	if g := d.Listeners[0].Groups[0]; g.Waiting || !slices.Equal(g.Kept, []string{"its"}) {
 		t.Errorf("an endpoint that had one: %+v", g)
 	}
 	if got := Resolved(endpoints, answers); len(got) != 1 || got["Service/default/web"] != "new" {

@@ -122,7 +122,7 @@ func servedBy(d accelerator.Declared) (out []string) {
 		for _, r := range l.Ports {
 			for port := r.From; port <= r.To; port++ {
 				for _, g := range l.Groups {
-					serves := g.Held
+					serves := g.Kept
 					for _, e := range g.Endpoints {
 						if e.Weight > 0 {
 							serves = append(serves, e.ID)

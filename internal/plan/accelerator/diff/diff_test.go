@@ -195,7 +195,7 @@ func plansOfEndpointGroups() map[string]planned {
 				g.Waiting, g.Gone = true, []string{"c"}
 			}))), "RemoveEndpoints EndpointGroup-0-0: not declared any more: c\n"},
 		"the one that was known stays, and none besides": {observed(listener("tcp 80", group("a", "b", "c"))),
-			declared(listener("tcp 80", edited(group("b"), func(g *accelerator.Group) { g.Held = []string{"a"} }))),
+			declared(listener("tcp 80", edited(group("b"), func(g *accelerator.Group) { g.Kept = []string{"a"} }))),
 			"RemoveEndpoints EndpointGroup-0-0: not declared any more: c\n"},
 		"a new Region serves before the former one goes": {observed(listener("tcp 80", edited(group("a"), in("us-west-2")))),
 			declared(listener("tcp 80", edited(group("b"), in("eu-west-1")))),

@@ -27,7 +27,7 @@ func (b *builder) endpoints(listener string, ref stack.Ref, arn string, g accele
 				why = append(why, o.ID+": "+reason)
 			}
 		// it may be the endpoint that is not known
-		case slices.Contains(g.Held, o.ID), g.Waiting && !slices.Contains(g.Gone, o.ID):
+		case slices.Contains(g.Kept, o.ID), g.Waiting && !slices.Contains(g.Gone, o.ID):
 			kept = append(kept, o)
 		default:
 			surplus = append(surplus, o.ID)
