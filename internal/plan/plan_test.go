@@ -96,7 +96,7 @@ func TestThatAPlanIsNotApprovedIsShownOnce(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	p.Steps[1].Guard = nil
-	if p.wholeGuard() != nil {
+	if p.WholeGuard() != nil {
 		t.Error("a step without a guard is taken for one that is not approved")
 	}
 }

@@ -39,7 +39,7 @@ func (p *Plan) Text(o TextOptions) string {
 		return b.String()
 	}
 	fmt.Fprintf(&b, "%s:\n", p.Key)
-	whole := p.wholeGuard()
+	whole := p.WholeGuard()
 	waits := whole
 	if waits == nil {
 		waits = p.waits()
@@ -123,9 +123,9 @@ func (p *Plan) waits() *Guard {
 	return nil
 }
 
-// wholeGuard returns the guard of all steps if the plan is refused as a whole; nil if a step has no guard or another
+// WholeGuard returns the guard of all steps if the plan is refused as a whole; nil if a step has no guard or another
 // one.
-func (p *Plan) wholeGuard() *Guard {
+func (p *Plan) WholeGuard() *Guard {
 	if len(p.Steps) == 0 || p.Steps[0].Guard == nil || headings[p.Steps[0].Guard.Code] == "" {
 		return nil
 	}
