@@ -50,7 +50,7 @@ func TestPlacesOfActionsAreThoseOfThePolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := os.ReadFile(filepath.Join("..", "..", placesFile)); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s differs from the rules of iampolicy; run: go run ./hack/gendocs (%v)", placesFile, err)
+	if got, err := os.ReadFile(filepath.Join("..", "..", statementsFile)); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s differs from the rules of iampolicy; run: go run ./hack/gendocs (%v)", statementsFile, err)
 	}
 }

@@ -57,7 +57,7 @@ type attempt struct {
 	result    apply.Result
 	outcome   outcome
 	unwritten refusedWrites   // writes to members that the API server refused
-	refused   bool            // deletions, or the whole plan, are refused by a hold or the brake
+	stopped   bool            // deletions, or the whole plan, are stopped by a hold or the brake
 	switched  []metav1.Object // the members with their new status, if they showed another load balancer before
 	gone      bool            // no resource of objects that leave seems to be left
 	unproven  bool            // a list from AWS must still prove that
