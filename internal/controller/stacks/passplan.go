@@ -255,12 +255,12 @@ func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 		return p.unread(ctx, err)
 	}
 	if p.plan.Empty() { // as nearly always: no policy has a step to change, but the brake forgets earlier deletions
-		p.plan, p.planRefused = s.refusePlan(p.key, p.input, p.compiled.Stack, p.plan)
+		p.plan, p.stopped = s.refusePlan(p.key, p.input, p.compiled.Stack, p.plan)
 		return queue.Exit{}
 	}
 	from := p.basis(nil)
 	from.approved = approved
-	_, final := s.policies(from, func() { p.planRefused = true })
+	_, final := s.policies(from, func() { p.stopped = true })
 	p.plan = p.plan.Under(final...)
 	return queue.Exit{}
 }
