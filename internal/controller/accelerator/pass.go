@@ -84,11 +84,6 @@ func (p *pass) report(r reporting.Report) {
 func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit func(declare.Answers) (stale bool)) (
 	reconcile.Result, error) {
 	built := p.Metrics.StartStage(Name, metrics.StageAcceleratorBuild)
-	if found := declare.Unfit(p.Config, p.ga); invalid(found) { // no answer of AWS would change that
-		p.found = append(p.found, found...)
-		built()
-		return p.end(ctx, accelerator.Observed{}, reasonModel, nil)
-	}
 	answers := p.balancers(ctx, declare.Needs(p.Config, p.ga, endpoints))
 	if permit(answers) {
 		built()
@@ -97,6 +92,11 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit f
 	if !p.withdraw(ctx) {
 		built()
 		return p.end(ctx, accelerator.Observed{}, reasonDeployment, errRetry)
+	}
+	if found := declare.Unfit(p.Config, p.ga); invalid(found) { // no answer of AWS would change that
+		p.found = append(p.found, found...)
+		built()
+		return p.end(ctx, accelerator.Observed{}, reasonModel, nil)
 	}
 	p.keep()
 	p.memory.Stands = declare.Stands(p.ga, endpoints, answers, p.memory.Memory)

@@ -203,6 +203,7 @@ func TestGrantWithdrawnBeforeAStart(t *testing.T) {
 	for name, c := range map[string]struct {
 		scheme, kind string
 		still        bool // granted
+		invalid      bool // since
 		unread       error
 		refuse       func(action string) error
 		stays        bool
@@ -211,6 +212,7 @@ func TestGrantWithdrawnBeforeAStart(t *testing.T) {
 		"internal ALB":                     {scheme: "internal", kind: "application"},
 		"internal, granted":                {scheme: "internal", kind: "network", still: true, stays: true},
 		"internal ALB, granted":            {scheme: "internal", kind: "application", still: true, stays: true},
+		"internal, invalid since":          {scheme: "internal", kind: "network", invalid: true},
 		"internet-facing":                  {scheme: "internet-facing", kind: "network", stays: true},
 		"internal, grants cannot be read":  {scheme: "internal", kind: "network", unread: errors.New("denied"), stays: true},
 		"internal, account cannot be read": {scheme: "internal", kind: "network", refuse: denied, stays: true},
@@ -231,6 +233,9 @@ func TestGrantWithdrawnBeforeAStart(t *testing.T) {
 			}
 			if w.kept = nil; !c.still {
 				w.must(w.client.Delete(t.Context(), grant("victim", "", "Service")))
+			}
+			if c.invalid {
+				w.edit(tooManyOverrides)
 			}
 			w.restart()
 			if w.refuse = c.refuse; c.unread != nil {
