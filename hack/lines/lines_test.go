@@ -10,16 +10,16 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        14126,
+	"aws":        14128,
 	"cmd":        430,
-	"compile":    12377,
+	"compile":    12582,
 	"config":     100,
 	"controller": 29990,
 	"front":      16778,
-	"kube":       5860,
+	"kube":       5875,
 	"lib":        1306,
-	"model":      6350,
-	"plan":       11710,
+	"model":      6394,
+	"plan":       11731,
 	"targets":    6320,
 	"view":       1451,
 }
