@@ -10,7 +10,7 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        14126,
+	"aws":        14128,
 	"cmd":        430,
 	"compile":    12400,
 	"config":     100,

@@ -270,13 +270,18 @@ func (g *Group) guardian(q *conflict, p protection, oldest int) int {
 // Doubts reports whether a namespace may only seem to be that of the oldest member, because nothing is remembered.
 func (g *Group) Doubts(namespace string) bool { return g.doubted[namespace] }
 
-// inherit resolves a conflict about a setting whose default is in effect, which decider may change. Members for which a
-// value before has ended may make it stricter.
+// inherit resolves a conflict about a setting whose default is in effect, which decider may change. Members that declared
+// the default before hold it, and members for which a value before has ended may make it stricter.
 func (g *Group) inherit(q *conflict, p protection, decider int, ended func(member int) bool) resolution {
 	all := indexes(q.candidates)
+	last, known := g.Last(defaultOf(q.setting))
+	declared := last.ownedBy()
+	holds := func(c candidate) bool {
+		return c.value == q.fallback && (!known || declared(g.Members[c.member].Object, Owner.unranked))
+	}
 	may := filter(all, func(at int) bool {
 		c := q.candidates[at]
-		return c.value == q.fallback || g.decides(c.member, decider) || ended(c.member) && p.stricter(c.value, q.fallback)
+		return holds(c) || g.decides(c.member, decider) || ended(c.member) && p.stricter(c.value, q.fallback)
 	})
 	if len(may) == 0 {
 		return resolution{winner: -1, inherited: true, decider: decider}
@@ -455,14 +460,38 @@ func (g *Group) Unread(settings ...string) {
 
 // Carry keeps what is in effect of a setting for the next compilation, where this one cannot resolve it.
 func (g *Group) Carry(setting string) {
-	if e, ok := g.InEffect[setting]; ok && g.Joinable {
-		g.NewEffect[setting] = e
+	for _, s := range []string{setting, defaultOf(setting)} {
+		if e, ok := g.InEffect[s]; ok && g.Joinable {
+			g.NewEffect[s] = e
+		}
+	}
+}
+
+// defaultOf is the name in InEffect of the members that declare the default of a setting while it is in effect.
+func defaultOf(setting string) string { return "default/" + setting }
+
+// recordDefault records the members that declare a default which is in effect: they hold it.
+func (g *Group) recordDefault(q *conflict) {
+	e := Effect{Value: q.fallback}
+	for _, c := range q.candidates {
+		if c.value == q.fallback && g.maySet(c.member, q) {
+			e.Owners = append(e.Owners, Owner{Member: g.Members[c.member].Object, Path: c.path, Agrees: true, Unranked: true})
+		}
+	}
+	if len(e.Owners) > 0 {
+		g.NewEffect[defaultOf(q.setting)] = e
 	}
 }
 
 // record records the effect of a resolution for the next compilation.
 func (g *Group) record(q *conflict, r resolution) {
-	if r.winner < 0 || !g.Joinable {
+	switch {
+	case !g.Joinable:
+		return
+	case r.winner < 0 && r.inherited:
+		g.recordDefault(q)
+		return
+	case r.winner < 0:
 		return
 	}
 	p, value := protectionOf(q.setting), q.candidates[r.winner].value

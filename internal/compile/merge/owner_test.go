@@ -22,7 +22,7 @@ func life(setting, fallback, inAWS string, declared ...string) (out []string) {
 		next := &Group{Joinable: true, Members: g.Members, Exists: g.Exists, Note: g.Note, InEffect: before,
 			NewEffect: map[string]Effect{}}
 		if round > 0 {
-			next.Joined = next.Seniority()
+			next.Joined = (&Group{Members: g.Members}).Seniority()
 		}
 		got, ok := Resolve(next, set, &Setting[string]{Name: setting, What: setting, Among: next.All(), Fallback: fallback,
 			Exists: func(v string) bool { return v == inAWS }, ByDefault: func() bool { return inAWS == fallback }})
@@ -75,7 +75,7 @@ func TestStrangerLoosensNoMoreThanTheDefault(t *testing.T) {
 		values[0].Value = c.declared
 		next := &Group{Joinable: true, Members: g.Members, Exists: g.Exists, Note: g.Note, InEffect: before,
 			NewEffect: map[string]Effect{}}
-		next.Joined = next.Seniority()
+		next.Joined = (&Group{Members: g.Members}).Seniority()
 		got, ok := Resolve(next, values, &Setting[string]{Name: "ssl-policy", What: "TLS policy", Among: next.All(),
 			Fallback: fallback})
 		if !ok {

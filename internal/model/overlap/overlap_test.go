@@ -173,6 +173,21 @@ func TestExpressionsOfHostnamesAreDisjointIfTheirNamesAre(t *testing.T) {
 	}
 }
 
+// TestLongPatternsAreComparedQuickly has a pattern of which the text after an asterisk nearly fits everywhere.
+func TestLongPatternsAreComparedQuickly(t *testing.T) {
+	t.Parallel()
+	pattern := func(s string) []stack.Condition {
+		return []stack.Condition{{Field: stack.PathPattern, Values: []string{s}}}
+	}
+	wide, narrow := pattern("/*"+strings.Repeat("a?", 500)+"b*"), pattern("/"+strings.Repeat("a", 2000))
+	if took := cputime.PerCall(func() { Covers(wide, narrow) }); took > 200*time.Microsecond {
+		t.Errorf("a comparison takes %s", took)
+	}
+	if !Covers(pattern("/*"+strings.Repeat("a", 30)+"b*"), pattern("/"+strings.Repeat("x", 60)+strings.Repeat("a", 30)+"b")) {
+		t.Error("the text behind the asterisk is not found")
+	}
+}
+
 // TestPatternsCoverExpressions lists expressions all of whose texts a pattern matches, and others.
 func TestPatternsCoverExpressions(t *testing.T) {
 	t.Parallel()
@@ -191,6 +206,16 @@ func TestPatternsCoverExpressions(t *testing.T) {
 		{stack.PathPattern, "/orders/*", `^/orders/a|/b$`, false},
 		{stack.PathPattern, "/orders/*", `(`, false},
 		{stack.PathPattern, "/a/*", `(?m)^/a/b`, false},
+		{stack.PathPattern, "/a.b*", `^/a\.b`, true},
+		{stack.PathPattern, "/a.b", `^/a\.b$`, true},
+		{stack.PathPattern, "/order*", `^/orders?`, true},
+		{stack.PathPattern, "/orders*", `^/orders?`, false},
+		{stack.PathPattern, "/orders*", `^/orders{0,1}`, false},
+		{stack.PathPattern, "/orders*", `^/orders$/`, true},
+		{stack.PathPattern, "/d*", `^/\d`, false},
+		{stack.PathPattern, "/*", `^/é?`, true},
+		{stack.PathPattern, "/a*", "^/a\u00e9+", true},
+		{stack.PathPattern, "/\u00e9*", "^/\u00e9?", false},
 		{stack.HostHeader, "a.test", `^a\.test(:[0-9]+)?$`, true},
 		{stack.HostHeader, "*.test", `^a\.test(:[0-9]+)?$`, true},
 		{stack.HostHeader, "*.test", `^[^.].*\.a\.test(:[0-9]+)?$`, true},
