@@ -86,7 +86,7 @@ type Reconciler struct {
 	arrivals int                    // grows with each binding that comes or is edited, and with what is forgotten of one
 	known    bool                   // all were known at arrivals knownAt
 	knownAt  int
-	listing  sync.Mutex // is held during a list of the API server, which all that ask share
+	listing  sync.Mutex // is held during a list of all bindings, which all that ask share
 	whole    bool       // the API server has shown, since the start, that the cache lacks no binding
 	// wholeAfter is when it is asked again
 	wholeAfter time.Time

@@ -39,16 +39,16 @@ func (r *Reconciler) Review(ctx context.Context) {
 
 // allKnown reports whether the needs of every binding with networking are recorded, and what is registered for it: only
 // then may rules be revoked. It lists the bindings once all that it found unknown are known, and only if a binding has
-// come, or less is known of one, since all were known.
+// come, or less is known of one, since all were known. Those that ask at the same time share one list.
 func (r *Reconciler) allKnown(ctx context.Context) bool {
-	r.mu.Lock()
-	arrivals, known := r.arrivals, r.known && r.knownAt == r.arrivals
-	r.mu.Unlock()
-	if known {
-		return true
+	if known, certain, _ := r.isKnown(ctx); certain {
+		return known
 	}
-	if r.anySuspect(ctx) {
-		return false
+	r.listing.Lock()
+	defer r.listing.Unlock()
+	known, certain, arrivals := r.isKnown(ctx)
+	if certain {
+		return known
 	}
 	var list v1beta1.TargetGroupBindingList
 	if err := r.listBindings(ctx, &list); err != nil {
@@ -69,6 +69,15 @@ func (r *Reconciler) allKnown(ctx context.Context) bool {
 	return r.known
 }
 
+// isKnown reports what is certain without a list of all bindings, and which arrivals it knows of.
+func (r *Reconciler) isKnown(ctx context.Context) (known, certain bool, arrivals int) {
+	r.mu.Lock()
+	arrivals, known = r.arrivals, r.known && r.knownAt == r.arrivals
+	waits := r.Live != nil && !r.whole && r.Now().Before(r.wholeAfter)
+	r.mu.Unlock()
+	return known, known || waits || r.anySuspect(ctx), arrivals
+}
+
 const (
 	// wholePage is how many bindings are read from the API server at a time.
 	wholePage = 500
@@ -78,18 +87,16 @@ const (
 
 // cacheIsWhole reports whether no binding of the API server is unknown. It asks once after the start: the first list of
 // the cache may have been cut off on its way, and the rules of each binding that it lacks would be revoked. What is
-// recorded of a binding stays when a later list lacks it.
+// recorded of a binding stays when a later list lacks it. r.listing is held.
 func (r *Reconciler) cacheIsWhole(ctx context.Context) bool {
 	if r.Live == nil {
 		return true
 	}
-	r.listing.Lock()
-	defer r.listing.Unlock()
 	r.mu.Lock()
-	whole, wait := r.whole, r.Now().Before(r.wholeAfter)
+	whole := r.whole
 	r.mu.Unlock()
-	if whole || wait {
-		return whole
+	if whole {
+		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
 	defer cancel()

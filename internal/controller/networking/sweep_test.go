@@ -66,39 +66,84 @@ func TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre(t *testing.T) {
 	}
 }
 
-// TestGroupsShareOneListOfTheAPIServer has several groups ask at the same moment whether the cache is whole.
-func TestGroupsShareOneListOfTheAPIServer(t *testing.T) {
+// TestGroupsShareOneList has several groups ask at the same moment whether all bindings are known.
+func TestGroupsShareOneList(t *testing.T) {
 	t.Parallel()
 	scheme := runtime.NewScheme()
 	if err := v1beta1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
 	const groups = 4
-	var lists atomic.Int32
-	all := make(chan struct{})
-	live := interceptor.NewClient(fake.NewClientBuilder().WithScheme(scheme).Build(), interceptor.Funcs{
-		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
-			if lists.Add(1) == groups {
-				close(all)
-			}
-			select {
-			case <-all:
-			case <-time.After(50 * time.Millisecond): // no other list begins meanwhile
-			}
-			return c.List(ctx, l, opts...)
-		},
-	})
-	r := &Reconciler{Options: Options{Live: live, Now: time.Now}}
+	var all atomic.Int32
+	counted := func(lists *atomic.Int32) client.Client {
+		began := make(chan struct{})
+		return interceptor.NewClient(fake.NewClientBuilder().WithScheme(scheme).WithObjects(&v1beta1.TargetGroupBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "app"}}).Build(), interceptor.Funcs{
+			List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
+				if lists.Add(1); all.Add(1) == 2*groups {
+					close(began)
+				}
+				select {
+				case <-began:
+				case <-time.After(50 * time.Millisecond): // no other list begins meanwhile
+				}
+				return c.List(ctx, l, opts...)
+			},
+		})
+	}
+	var cached, live atomic.Int32
+	r := &Reconciler{Options: Options{Client: counted(&cached), Live: counted(&live), Now: time.Now},
+		Table: sgsync.NewTable()}
+	r.Arrived()
 	var running sync.WaitGroup
 	for range groups {
 		running.Go(func() {
-			if !r.cacheIsWhole(t.Context()) {
-				t.Error("the cache is not whole")
+			if !r.allKnown(t.Context()) {
+				t.Error("not all bindings are known")
 			}
 		})
 	}
 	running.Wait()
-	if n := lists.Load(); n != 1 {
-		t.Errorf("%d lists", n)
+	if cached.Load() != 1 || live.Load() != 1 {
+		t.Errorf("%d lists of the cache, %d of the API server", cached.Load(), live.Load())
+	}
+}
+
+// TestListThatShowsMoreThanTheCacheIsNotRepeatedAtOnce covers the pause after a list of the API server with a binding
+// that the cache lacks.
+func TestListThatShowsMoreThanTheCacheIsNotRepeatedAtOnce(t *testing.T) {
+	t.Parallel()
+	scheme := runtime.NewScheme()
+	if err := v1beta1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	lists, now := 0, time.Unix(1e9, 0)
+	of := func(names ...string) client.Client {
+		b := fake.NewClientBuilder().WithScheme(scheme)
+		for _, name := range names {
+			b.WithObjects(&v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
+				Spec: v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{}}})
+		}
+		return interceptor.NewClient(b.Build(), interceptor.Funcs{
+			List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
+				lists++
+				return c.List(ctx, l, opts...)
+			},
+		})
+	}
+	r := &Reconciler{Options: Options{Client: of("known"), Live: of("known", "lacking"), Now: func() time.Time { return now }},
+		Table: sgsync.NewTable(), requests: map[string]*request{}, begun: now}
+	r.Table.Extend("shop/known", nil, nil)
+	for range 3 {
+		if r.allKnown(t.Context()) {
+			t.Error("all are known although the cache lacks one")
+		}
+	}
+	if lists != 2 {
+		t.Errorf("%d lists", lists)
+	}
+	now = now.Add(wholePause)
+	if r.allKnown(t.Context()); lists != 4 {
+		t.Errorf("%d lists after the pause", lists)
 	}
 }
