@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -115,7 +116,7 @@ func (b *Reconciler) concern(q queue.Of[reconcile.Request], kind string, o clien
 // BindingEvent queues a changed binding. If the binding starts or stops sharing its target group, it also queues the
 // others of that group.
 func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+	h := queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		if resharing(before, after) {
 			var list v1beta1.TargetGroupBindingList
 			if b.Client.List(ctx, &list, client.MatchingFields{ByTargetGroup: TargetGroupOf(after)[0]},
@@ -140,13 +141,22 @@ func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, rec
 		b.Networking.Arrived()
 		queue.Add(q, 0, queue.Urgent, requestFor(after))
 	})
+	created := h.CreateFunc
+	h.CreateFunc = func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue.Of[reconcile.Request]) {
+		if e.IsInInitialList { // the endpoints may have changed while no process ran
+			b.Changes.note(client.ObjectKeyFromObject(e.Object))
+		}
+		created(ctx, e, q)
+	}
+	return h
 }
 
 // ServiceEvent handles events of Services and EndpointSlices: it queues the bindings of the Service that name returns,
-// if changed reports that the update matters.
+// if changed reports that the update matters. The objects of the first list queue nothing: no pass begins before that
+// list, and the first list of bindings queues each binding.
 func (b *Reconciler) ServiceEvent(name func(client.Object) string,
 	changed func(before, after client.Object) bool) handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+	h := queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		moved := before != nil && after != nil && name(before) != name(after) // a slice of another Service
 		if queue.IsResync(before, after) || before != nil && after != nil && !moved && !changed(before, after) {
 			return
@@ -158,6 +168,13 @@ func (b *Reconciler) ServiceEvent(name func(client.Object) string,
 			b.wakeService(ctx, o, name(before), endpoints, q)
 		}
 	})
+	created := h.CreateFunc
+	h.CreateFunc = func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue.Of[reconcile.Request]) {
+		if !e.IsInInitialList {
+			created(ctx, e, q)
+		}
+	}
+	return h
 }
 
 // wakeService queues the bindings of a Service. endpoints is true if its endpoints changed: then the time of the change
