@@ -21,8 +21,8 @@ import (
 // build is one pass over the members in their present state.
 type build struct {
 	e       intent.LoadBalancer
-	f       facts.Facts
-	cfg     Config
+	f       *facts.Facts
+	cfg     *Config
 	past    quarantine.Past
 	members []quarantine.Member
 	group   merge.Group

@@ -217,7 +217,7 @@ func (b *build) lastCertificates(i int, p *port) (was intent.Listener, found cer
 	}
 	for _, l := range last.Listeners {
 		if l.Port == p.number && l.Protocol == p.protocol {
-			found := b.findCertificates(i, &last, l)
+			found := b.findCertificates(i, last, l)
 			return l, found, len(found.ARNs)+len(found.Lapsed) > 0 && onlyUncovered(found.Problems)
 		}
 	}

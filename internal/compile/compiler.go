@@ -232,7 +232,7 @@ func (c *compiler) newBuild() *build {
 		routes += len(c.members[i].Routes)
 	}
 	b := &build{
-		e: c.e, f: c.f, cfg: c.cfg, past: c.past, ownersBefore: c.owners, certificatesBefore: c.before.Certificates,
+		e: c.e, f: &c.f, cfg: &c.cfg, past: c.past, ownersBefore: c.owners, certificatesBefore: c.before.Certificates,
 		ruleOwnersBefore: c.before.RuleOwners, accepted: c.accepted,
 		members: slices.Clone(c.members),
 		// of a rule, a target group and a binding
@@ -251,7 +251,7 @@ func (c *compiler) newBuild() *build {
 	if c.keepsSettings && c.e.Unseen != nil {
 		b.keep.SeenNamespace = c.e.Unseen.Namespace
 	}
-	b.finder = &certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities,
+	b.finder = &certificates.Finder{Facts: *b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities,
 		Attached: b.attached}
 	b.group = merge.Group{
 		Members: make([]merge.Member, n), Strict: c.cfg.StrictGroups, Joinable: c.e.Key.ID.Namespace == "",
@@ -302,7 +302,7 @@ func (c *compiler) stuck(b *build) Result {
 
 // carry is the memory with the good versions of members that still exist.
 func (c *compiler) carry() *Memory {
-	out := make(map[diag.Object]intent.Member, len(c.e.Members))
+	out := make(quarantine.Versions, len(c.e.Members))
 	for _, m := range c.e.Members {
 		if last, ok := c.past.Good[m.Object]; ok {
 			out[m.Object] = last

@@ -57,17 +57,18 @@ func (c *compiler) finish(b *build) Result {
 		last, known := r.Memory.Good[m.Object]
 		replaces := !known
 		if known && b.members[i].State == quarantine.Current {
-			keep, replaces = b.remembered(i, keep, last)
+			keep, replaces = b.remembered(i, keep, *last)
 		}
 		if replaces {
-			r.Memory.Good[m.Object] = keep
+			version := keep
+			r.Memory.Good[m.Object] = &version
 		}
 	}
 	for _, i := range b.shortened { // otherwise versions add up that no pass has room for
 		o := b.members[i].Object
-		last := r.Memory.Good[o]
+		last, _ := r.Memory.Good.Of(o)
 		last.Routes = b.members[i].Routes
-		r.Memory.Good[o] = last
+		r.Memory.Good[o] = &last
 	}
 	if !c.keepsSettings {
 		r.Memory.Members, r.Memory.Effect = b.group.Seniority(c.e.Leaving...), b.group.NewEffect

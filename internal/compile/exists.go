@@ -103,7 +103,7 @@ func (b *build) existsSubnets(s intent.SubnetSelector) bool {
 	q := b.subnetQuery()
 	q.Scheme, q.IPAddressType = b.f.Existing.Scheme, cmp.Or(b.f.Existing.IPAddressType, stack.IPv4)
 	q.IDsOrNames, q.Tags = s.IDsOrNames, s.Tags
-	c := facts.ChooseSubnets(b.f, q)
+	c := facts.ChooseSubnets(*b.f, q)
 	b.require(c.Needs...)
 	b.unsure = b.unsure || len(c.Needs) > 0
 	var ids []string
@@ -131,7 +131,7 @@ func (b *build) existsGroups(named []string) bool {
 
 // resolved are the known ids of security groups.
 func (b *build) resolved(named []string) []string {
-	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, named)
+	c := facts.ResolveSecurityGroups(*b.f, b.cfg.VPC, named)
 	b.require(c.Needs...)
 	b.unsure = b.unsure || len(c.Needs) > 0
 	return c.IDs

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	ingressfront "github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -166,9 +167,9 @@ func config() Config { return Defaults("demo-cluster", "vpc-1") }
 
 // remember makes the memory of members that compiled before.
 func remember(members ...intent.Member) *Memory {
-	good := map[diag.Object]intent.Member{}
+	good := quarantine.Versions{}
 	for _, m := range members {
-		good[m.Object] = m
+		good[m.Object] = &m
 	}
 	return &Memory{Good: good}
 }

@@ -67,7 +67,7 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 }
 
 func (b *build) takeFrontendSubnets(lb *stack.LoadBalancer, q facts.SubnetQuery, member int, source intent.Source) {
-	c := facts.ChooseSubnets(b.f, q)
+	c := facts.ChooseSubnets(*b.f, q)
 	b.require(c.Needs...)
 	if c.Problem != nil {
 		b.frontendProblem(member, source, c.Problem)
@@ -96,7 +96,7 @@ func (b *build) resolveFrontendGroups() {
 	if !f.groups.Set {
 		return
 	}
-	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, f.groups.Value)
+	c := facts.ResolveSecurityGroups(*b.f, b.cfg.VPC, f.groups.Value)
 	b.require(c.Needs...)
 	if c.Problem != nil {
 		b.frontendProblem(f.groups.Member, f.groups.Source, c.Problem)

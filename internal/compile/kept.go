@@ -127,7 +127,7 @@ func (b *build) keepReplaced(p *port, made bool) {
 	for _, i := range p.members {
 		m := &b.members[i]
 		last, known := b.past.Good[m.Object]
-		if !known || m.State != quarantine.Current || quarantine.Remembered(last) != quarantine.LastGood {
+		if !known || m.State != quarantine.Current || quarantine.Remembered(*last) != quarantine.LastGood {
 			continue
 		}
 		if !slices.ContainsFunc(last.Listeners, func(was intent.Listener) bool {

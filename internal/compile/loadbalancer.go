@@ -189,10 +189,10 @@ func (b *build) becomesDualstack(lb *facts.LoadBalancer) bool {
 
 // takeSubnets sets the subnets that a query finds. If it finds some only for IPv4, the IP address type is at fault.
 func (b *build) takeSubnets(q facts.SubnetQuery, member int, source intent.Source) {
-	c := facts.ChooseSubnets(b.f, q)
+	c := facts.ChooseSubnets(*b.f, q)
 	if c.Problem != nil && b.dualstack() && (b.settings.ipAddressType.Set || len(b.members) > 0) {
 		q.IPAddressType = stack.IPv4
-		if over4 := facts.ChooseSubnets(b.f, q); over4.Problem == nil && len(over4.Needs) == 0 {
+		if over4 := facts.ChooseSubnets(*b.f, q); over4.Problem == nil && len(over4.Needs) == 0 {
 			switch refused := b.refuseAddressType(c.Problem); {
 			case !b.dualstack():
 				c = over4

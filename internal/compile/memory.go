@@ -21,7 +21,7 @@ type Memory struct {
 	// Good are the last valid versions of members. A version with errors among its diagnostics never was good: it records
 	// how the member was left out, so that the next compilation does the same. Members that are no longer part of the load
 	// balancer are dropped.
-	Good map[diag.Object]intent.Member
+	Good quarantine.Versions
 	// Applied are hashes of the fields that were applied last, by name, as package policy has them. The compiler does not
 	// use them. Nil = not known.
 	Applied map[string]string
@@ -78,7 +78,8 @@ func (m *Memory) withCredentials(of map[intent.LoginOf]intent.Credentials) *Memo
 	out := *m
 	out.Good = maps.Clone(m.Good)
 	for o, good := range out.Good {
-		out.Good[o] = good.WithCredentials(of)
+		version := good.WithCredentials(of)
+		out.Good[o] = &version
 	}
 	return &out
 }
@@ -98,10 +99,10 @@ func (m *Memory) Owners() map[string]diag.Object {
 		out = map[string]diag.Object{}
 	}
 	for o, good := range m.Good {
-		if quarantine.Remembered(good) != quarantine.LastGood {
+		if quarantine.Remembered(*good) != quarantine.LastGood {
 			continue
 		}
-		for _, g := range targetGroupsOf(&good) {
+		for _, g := range targetGroupsOf(good) {
 			out[g.ID] = o
 		}
 	}
@@ -110,7 +111,7 @@ func (m *Memory) Owners() map[string]diag.Object {
 
 // memoryText is the JSON form of a Memory, where objects cannot be keys of maps.
 type memoryText struct {
-	Good         []intent.Member         `json:"good"`
+	Good         []*intent.Member        `json:"good"`
 	Members      []diag.Object           `json:"members,omitempty"`
 	Later        int                     `json:"later,omitempty"`
 	Effect       map[string]merge.Effect `json:"effect"` // null = not known
@@ -161,11 +162,12 @@ func (m *Memory) Reduced() (smaller any, ok bool) {
 	left := false
 	for o, good := range m.Good {
 		if o.Namespace == most && !good.Reduced {
-			out.Good[o], left = withoutRoutes(good), true
+			version := withoutRoutes(*good)
+			out.Good[o], left = &version, true
 		}
 	}
 	if !left {
-		maps.DeleteFunc(out.Good, func(o diag.Object, _ intent.Member) bool { return o.Namespace == most })
+		maps.DeleteFunc(out.Good, func(o diag.Object, _ *intent.Member) bool { return o.Namespace == most })
 	}
 	return &out, true
 }
@@ -197,11 +199,11 @@ func (m *Memory) Text() any {
 	if m == nil {
 		return nil
 	}
-	t := &memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect,
+	t := &memoryText{Good: make([]*intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect,
 		TargetGroups: m.TargetGroups, RuleOwners: m.RuleOwners, Applied: m.Applied, Placement: m.Placement,
 		Beside: m.Beside, Certificates: m.Certificates}
 	t.Good = slices.AppendSeq(t.Good, maps.Values(m.Good))
-	sorting.By(t.Good, func(a, b intent.Member) int { return byObject(a.Object, b.Object) })
+	sorting.By(t.Good, func(a, b *intent.Member) int { return byObject(a.Object, b.Object) })
 	t.Policies, t.Listeners = namedTextsOf(m.Policies), namedTextsOf(m.Listeners)
 	return t
 }
@@ -225,11 +227,13 @@ func (m *Memory) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return fmt.Errorf("reading the memory of a stack: %w", err)
 	}
-	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later,
+	*m = Memory{Good: make(quarantine.Versions, len(t.Good)), Members: t.Members, Later: t.Later,
 		Effect: t.Effect, TargetGroups: t.TargetGroups, RuleOwners: t.RuleOwners, Applied: t.Applied,
 		Placement: t.Placement, Beside: t.Beside, Certificates: t.Certificates}
 	for _, g := range t.Good {
-		m.Good[g.Object] = g
+		if g != nil {
+			m.Good[g.Object] = g
+		}
 	}
 	m.Policies, m.Listeners = byObjects(t.Policies), byObjects(t.Listeners)
 	return nil

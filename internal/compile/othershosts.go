@@ -144,7 +144,7 @@ func (b *build) issuedNames(id string) []string {
 
 // lastAccepted is the last valid version of member i, if its certificates were used.
 func (b *build) lastAccepted(i int) (last intent.Member, ok bool) {
-	last, ok = b.past.Good[b.members[i].Object]
+	last, ok = b.past.Good.Of(b.members[i].Object)
 	return last, ok && !slices.ContainsFunc(last.Diagnostics, func(d diag.Diagnostic) bool {
 		return d.Code == diag.CertificateRefused
 	})
@@ -215,7 +215,8 @@ func (b *build) served(i int, host string, known map[string]bool) bool {
 	if served, met := known[host]; met {
 		return served
 	}
-	known[host] = slices.ContainsFunc(b.past.Good[b.members[i].Object].Routes, func(r intent.Route) bool {
+	last, _ := b.past.Good.Of(b.members[i].Object)
+	known[host] = slices.ContainsFunc(last.Routes, func(r intent.Route) bool {
 		return slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool { return b.servesHost(c, host) })
 	})
 	return known[host]

@@ -94,7 +94,7 @@ func (b *build) listenerOwner(number int32, d *facts.LoadBalancerDetails) string
 		return owner
 	}
 	for i := range b.members {
-		last := b.past.Good[b.members[i].Object]
+		last, _ := b.past.Good.Of(b.members[i].Object)
 		if slices.ContainsFunc(last.Listeners, func(l intent.Listener) bool { return l.Port == number }) {
 			return b.members[i].Object.Namespace
 		}

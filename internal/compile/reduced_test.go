@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -52,7 +53,7 @@ func TestLargeMemberLeavesTheMemoryOfOthers(t *testing.T) {
 	if err != nil || len(text) > 10_000 {
 		t.Errorf("%d bytes, %v", len(text), err)
 	}
-	alone := &Memory{Good: map[diag.Object]intent.Member{web.Object: large}}
+	alone := &Memory{Good: quarantine.Versions{web.Object: large}}
 	if _, ok := alone.Reduced(); ok {
 		t.Error("what only one namespace has is left out")
 	}
@@ -83,7 +84,8 @@ func TestMemberOfReducedMemoryKeepsServing(t *testing.T) {
 			t.Parallel()
 			web, large := ingress("shop", "web", born(1)), ingress("mal", "large", born(2))
 			m := mustMemory(t, loadBalancer(web, large))
-			m.Good[large.Object] = withoutRoutes(m.Good[large.Object]) // as Reduced does
+			version := withoutRoutes(*m.Good[large.Object]) // as Reduced does
+			m.Good[large.Object] = &version
 			f := account()
 			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal,
 				IPAddressType: stack.IPv4, Subnets: []string{"subnet-0a1", "subnet-0b1"}, ManagedGroup: true}
@@ -111,7 +113,7 @@ func TestReducedMemoryHoldsNoSettings(t *testing.T) {
 	for range 100 {
 		large.Routes = append(large.Routes, large.Routes...)[:min(2*len(large.Routes), 1000)]
 	}
-	before.Memory.Good[large.Object] = large
+	before.Memory.Good[large.Object] = &large
 	smaller, _ := before.Memory.Reduced()
 	m, _ := smaller.(*Memory)
 	wrong := ingress("mal", "large", born(2), func(m *intent.Member) {

@@ -68,8 +68,8 @@ func (b *build) keepsUnread(i int, arn string) bool {
 		return false
 	}
 	last, remembered := b.past.Good[b.members[i].Object]
-	return !remembered || quarantine.Remembered(last) != quarantine.LastGood ||
-		names(&last, []stack.Ref{stack.Literal(stack.KindTargetGroup, arn)})
+	return !remembered || quarantine.Remembered(*last) != quarantine.LastGood ||
+		names(last, []stack.Ref{stack.Literal(stack.KindTargetGroup, arn)})
 }
 
 // refuse reports a reference that is not permitted, and the rest of the member is served: an older version of it would
@@ -117,7 +117,7 @@ func (b *build) withoutDenied(i int, port int32, f *stack.Forward) bool {
 	}
 	report := b.note
 	last, remembered := b.past.Good[b.members[i].Object]
-	if remembered && quarantine.Remembered(last) == quarantine.LastGood && !names(&last, groups) {
+	if remembered && quarantine.Remembered(*last) == quarantine.LastGood && !names(last, groups) {
 		report, text = b.fail, "" // an edit names them for the first time: what serves stays
 	} else if !left {
 		if lb, known := b.existing(); known && lb == nil {

@@ -44,7 +44,7 @@ func (b *build) chooseSecurityGroups() {
 		return
 	}
 	b.noteIgnoredRanges()
-	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, named.Value)
+	c := facts.ResolveSecurityGroups(*b.f, b.cfg.VPC, named.Value)
 	b.require(c.Needs...)
 	if c.Problem != nil {
 		b.problem(named.Member, named.Source, c.Problem)

@@ -209,7 +209,7 @@ func (b *build) declaredBefore() map[string][]string {
 	out := map[string][]string{}
 	for i := range b.members {
 		o := b.members[i].Object
-		last := b.past.Good[o]
+		last, _ := b.past.Good.Of(o)
 		for r := range last.Routes {
 			route := &last.Routes[r]
 			for _, part := range rules.Split(route.Conditions) {

@@ -34,7 +34,7 @@ func (b *build) tags(user map[string]string, resource string) map[string]string 
 // its argument.
 func (b *build) tracked(tags map[string]string, resource string) map[string]string {
 	maps.DeleteFunc(tags, func(k, _ string) bool { return tagkey.Reserved(k) })
-	maps.Copy(tags, naming.Tracking(b.e.Key.Owner, b.cfg.Cluster, b.e.Key.ID.String(), resource))
+	naming.Track(tags, b.e.Key.Owner, b.cfg.Cluster, b.e.Key.ID.String(), resource)
 	return tags
 }
 

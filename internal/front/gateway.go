@@ -111,7 +111,10 @@ func Recalling(f Loader, before *compile.Memory) Loader {
 	if !before.Any() {
 		return f
 	}
-	class := func(o diag.Object) string { return before.Good[o].Class }
+	class := func(o diag.Object) string {
+		last, _ := before.Good.Of(o)
+		return last.Class
+	}
 	if i, is := f.(Ingress); is {
 		i.Config.LastClass, i.last = class, lastLoginsOf(before)
 		return i
@@ -126,24 +129,26 @@ func Recalling(f Loader, before *compile.Memory) Loader {
 		g.Config.Last = before.Listeners
 	}
 	g.Config.Reached = func(route diag.Object) []intent.Reached {
-		last := before.Good[route]
+		last, _ := before.Good.Of(route)
 		return last.Reaches()
 	}
 	g.Config.HadPort = func(route diag.Object, port int32) bool {
-		return slices.ContainsFunc(before.Good[route].Listeners, func(l intent.Listener) bool {
+		last, _ := before.Good.Of(route)
+		return slices.ContainsFunc(last.Listeners, func(l intent.Listener) bool {
 			return l.Port == port && len(l.Default) > 0
 		})
 	}
 	g.Config.Configured = func(route diag.Object, of objects.Ref) *intent.TargetGroup {
-		last := before.Good[route]
+		last, _ := before.Good.Of(route)
 		return last.GroupOf(intent.Reached{Gateway: of.Kind == objects.Gateway, Namespace: of.Namespace, Name: of.Name})
 	}
 	g.Config.Clients = func(of diag.Object, port int32) (stack.MutualAuthentication, intent.TrustStore) {
-		last := before.Good[of]
+		last, _ := before.Good.Of(of)
 		return last.Clients(port)
 	}
 	g.Config.Certified = func(of diag.Object, port int32) bool {
-		return slices.ContainsFunc(before.Good[of].Listeners, func(l intent.Listener) bool {
+		last, _ := before.Good.Of(of)
+		return slices.ContainsFunc(last.Listeners, func(l intent.Listener) bool {
 			return l.Port == port && l.Certificates.Set
 		})
 	}

@@ -109,7 +109,8 @@ func (s Shards) routes(key stack.Key, lb intent.LoadBalancer, last int) []intent
 		}
 		for n := range last + 1 {
 			if before := s.Memory(ShardKey(key, n)); before != nil {
-				out = append(out, before.Good[m.Object].Routes...)
+				version, _ := before.Good.Of(m.Object)
+				out = append(out, version.Routes...)
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/compile/shard"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -88,7 +89,7 @@ func TestAHostOfTheLastGoodVersionKeepsItsLoadBalancer(t *testing.T) {
 	t.Parallel()
 	w := hosts(2, []string{"a.example"})
 	m := &w.LoadBalancer.Members[0]
-	good := map[diag.Object]intent.Member{m.Object: hosts(1, []string{"a.example", "b.example"}).LoadBalancer.Members[0]}
+	good := quarantine.Versions{m.Object: &hosts(1, []string{"a.example", "b.example"}).LoadBalancer.Members[0]}
 	s := Shards{Facts: standing{}, Memory: func(key stack.Key) *compile.Memory {
 		if key == ShardKey(group, 1) {
 			return &compile.Memory{Good: good}

@@ -43,7 +43,7 @@ func (m *Member) Unreadable() bool { return m.State == Frozen && m.Shared }
 // Demote sets the present version of a member aside. Its last valid version replaces it, if there is one that has not
 // been tried: first as class parameters bind it, then without some of the settings that a build may refuse. scheme is
 // the default one.
-func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]intent.Member, newcomer bool,
+func (m *Member) Demote(reasons diag.List, shared bool, good Versions, newcomer bool,
 	scheme string) {
 	for _, r := range reasons {
 		if !slices.Contains(m.Reasons, r) { // versions that are tried in turn may fail for the same reason
@@ -51,7 +51,7 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 		}
 	}
 	m.Shared = m.Shared || shared
-	if last, ok := good[m.Object]; ok && m.State == Current {
+	if last, ok := good.Of(m.Object); ok && m.State == Current {
 		m.State = Remembered(last)
 		if m.State == Rejected {
 			return
@@ -135,10 +135,22 @@ func Unprotected(d diag.Diagnostic) bool {
 		strings.Contains(d.Path, "/shield-"))
 }
 
+// Versions are versions of members, one of each. Compilations share them, and none changes one.
+type Versions map[diag.Object]*intent.Member
+
+// Of returns a copy of the version of a member; ok is false if there is none.
+func (v Versions) Of(o diag.Object) (m intent.Member, ok bool) {
+	version, ok := v[o]
+	if ok {
+		m = *version
+	}
+	return m, ok
+}
+
 // Past is the memory of the members of a load balancer.
 type Past struct {
-	Good    map[diag.Object]intent.Member // last versions, as Member.Remember returns them
-	Members []diag.Object                 // those that counted. A checkpoint may lack the versions of some.
+	Good    Versions      // last versions, as Member.Remember returns them
+	Members []diag.Object // those that counted. A checkpoint may lack the versions of some.
 }
 
 // Lost reports whether it is not known what a member has in AWS: nothing at all is remembered, or the member's version
@@ -151,7 +163,7 @@ func (p Past) Lost(o diag.Object) bool {
 // Serves reports whether a member has something in AWS, as far as that is known.
 func (p Past) Serves(o diag.Object, exists bool) bool {
 	last, remembered := p.Good[o]
-	return remembered && Remembered(last) == LastGood || exists && p.Lost(o)
+	return remembered && Remembered(*last) == LastGood || exists && p.Lost(o)
 }
 
 // BadCertificate reports whether a diagnostic is an error in certificates of the member. A look-up that failed is none.

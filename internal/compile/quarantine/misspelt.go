@@ -51,7 +51,7 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 		m := &lb.Members[i]
 		m.Diagnostics = slices.Clone(m.Diagnostics)
 		last, remembers := before.Good[m.Object]
-		remembers = remembers && Remembered(last) == LastGood
+		remembers = remembers && Remembered(*last) == LastGood
 		if !remembers && !f.ExistingKnown {
 			if f.Failed(facts.Need{Kind: facts.NeedStack, Key: lb.Key.String()}) == nil {
 				return true
@@ -63,7 +63,7 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 			var invalid bool
 			switch {
 			case remembers:
-				text, invalid = inEdit(wrong, m, &last, text)
+				text, invalid = inEdit(wrong, m, last, text)
 			default:
 				invalid = wrong.Guards && by.opens(m, wrong) && !before.Serves(m.Object, f.Existing != nil) ||
 					wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, by.ManageBackend)
@@ -76,7 +76,8 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 			switch adopt := adoptions[wrong.Setting]; {
 			case adopt == nil:
 			case remembers:
-				kept = adopt(m, &last)
+				version := *last
+				kept = adopt(m, &version)
 			case f.Existing != nil && f.Existing.Type == lb.Type:
 				kept = adopt(m, existingMember(m, f.Existing, wrong.Source))
 			}
@@ -112,7 +113,7 @@ func tell(m *intent.Member, w intent.Misspelling, d diag.Diagnostic) {
 
 // RestoreOrder sorts members whose order is unknown by the order of their last valid versions: elsewhere, their rules
 // would hide those of other members, or be hidden.
-func RestoreOrder(lb *intent.LoadBalancer, good map[diag.Object]intent.Member) {
+func RestoreOrder(lb *intent.LoadBalancer, good Versions) {
 	if !slices.ContainsFunc(lb.Members, func(m intent.Member) bool { return m.Unordered }) {
 		return // which is so in most passes: members are large
 	}

@@ -141,7 +141,7 @@ func TestClassBindsTheLastGoodVersion(t *testing.T) {
 				}
 				return false
 			}
-			good := map[diag.Object]intent.Member{web: last}
+			good := Versions{web: &last}
 			m.Demote(nil, false, good, false, stack.Internal)
 			for m.State == LastGood && refused() {
 				m.Demote(nil, false, good, false, stack.Internal)

@@ -31,7 +31,7 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 	cloned := false
 	for i := range lb.Members {
 		kept, good := before.Good[lb.Members[i].Object]
-		good = good && Remembered(kept) == LastGood
+		good = good && Remembered(*kept) == LastGood
 		if !unserved(&lb.Members[i]) && (!good || !lacksCredentials(&lb.Members[i])) {
 			continue
 		}
@@ -41,7 +41,7 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 		m := &lb.Members[i]
 		r := restoring{member: m, stays: before.Lost(m.Object)}
 		if good {
-			last := kept // of which most members need no copy
+			last := *kept // of which most members need no copy
 			r.last = &last
 		}
 		r.lookUp()

@@ -25,7 +25,7 @@ func TestUnservedRoutesCostInProportion(t *testing.T) {
 			now.Unserved = append(now.Unserved, intent.Unserved{Route: route(i, fmt.Sprintf("/now/%d", i)), Path: "p",
 				Text: fmt.Sprintf("refused %d", i)})
 		}
-		past := Past{Good: map[diag.Object]intent.Member{object: last}}
+		past := Past{Good: Versions{object: &last}}
 		return testing.AllocsPerRun(1, func() {
 			lb := intent.LoadBalancer{Members: []intent.Member{now}}
 			if _, unknown := Restore(&lb, facts.Facts{ExistingKnown: true}, past); unknown {

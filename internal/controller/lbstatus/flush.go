@@ -277,7 +277,7 @@ func (w *Writer) writeStatus(ctx context.Context, have *v1alpha1.LoadBalancer, w
 		if want.Controller = have.Status.Controller; w.Writers != nil {
 			want.Controller = w.Writers.Wanted(nameOf(have), have.Status.Controller)
 		}
-		if equality.Semantic.DeepEqual(have.Status, want) {
+		if equality.Semantic.DeepEqual(&have.Status, &want) {
 			return have, nil
 		}
 		o := have.DeepCopy()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -96,18 +97,20 @@ type discovery struct {
 
 // discoveryOf returns what the last compilation looked up, for present members and for those whose last valid version
 // serves.
-func discoveryOf(e intent.LoadBalancer, good map[diag.Object]intent.Member, found diag.List) discovery {
+func discoveryOf(e intent.LoadBalancer, good quarantine.Versions, found diag.List) discovery {
 	var d discovery
-	ask := func(m intent.Member) {
+	ask := func(m *intent.Member) {
 		for _, l := range m.Listeners {
 			if !l.Certificates.Set || len(l.Certificates.Value) == 0 {
 				d.hosts = append(d.hosts, l.DiscoverHosts...)
 			}
 		}
 	}
-	for _, m := range e.Members {
-		ask(m)
-		ask(good[m.Object])
+	for i := range e.Members {
+		ask(&e.Members[i])
+		if last := good[e.Members[i].Object]; last != nil {
+			ask(last)
+		}
 	}
 	slices.Sort(d.hosts)
 	d.hosts = slices.Compact(d.hosts)

@@ -14,11 +14,11 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -62,9 +62,9 @@ func TestLostMemberIsGoneOnlyWithProof(t *testing.T) {
 			key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "web"}}
 			lost := diag.Object{Kind: string(objects.HTTPRoute), Namespace: "shop", Name: "web", UID: "1"}
 			for of, memory := range map[string]*compile.Memory{
-				"a checkpoint":         {Members: []diag.Object{lost}, Good: map[diag.Object]intent.Member{lost: {}}},
+				"a checkpoint":         {Members: []diag.Object{lost}, Good: quarantine.Versions{lost: {}}},
 				"a reduced checkpoint": {Members: []diag.Object{lost}},
-				"a member left out":    {Good: map[diag.Object]intent.Member{lost: {}}},
+				"a member left out":    {Good: quarantine.Versions{lost: {}}},
 			} {
 				s.state(key).memory = memory
 				lacking, err := s.missingFromCache(t.Context(), key, front.Input{})

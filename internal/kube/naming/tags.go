@@ -35,18 +35,38 @@ const (
 )
 
 // StackTag returns the key of the tag whose value is the stack ID string.
-func StackTag(o stack.Owner) string { return string(o) + "/stack" }
+func StackTag(o stack.Owner) string { return keysOf(o)[0] }
 
 // ResourceTag returns the key of the tag whose value is the resource identity.
-func ResourceTag(o stack.Owner) string { return string(o) + "/resource" }
+func ResourceTag(o stack.Owner) string { return keysOf(o)[1] }
+
+// keysOf are the keys of both tags. Those of stacks are constants, because a start asks for them dozens of times for
+// each resource of AWS.
+func keysOf(o stack.Owner) [2]string {
+	const toStack, toResource = "/stack", "/resource"
+	switch o {
+	case stack.Ingress:
+		return [2]string{string(stack.Ingress) + toStack, string(stack.Ingress) + toResource}
+	case stack.Service:
+		return [2]string{string(stack.Service) + toStack, string(stack.Service) + toResource}
+	case stack.GatewayALB:
+		return [2]string{string(stack.GatewayALB) + toStack, string(stack.GatewayALB) + toResource}
+	case stack.GatewayNLB:
+		return [2]string{string(stack.GatewayNLB) + toStack, string(stack.GatewayNLB) + toResource}
+	}
+	return [2]string{string(o) + toStack, string(o) + toResource}
+}
 
 // Tracking returns the set of tags that identify a resource. stackID is the string form of the stack's ID.
 func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string]string {
-	return map[string]string{
-		ClusterTag:         cluster,
-		StackTag(owner):    stackID,
-		ResourceTag(owner): resourceID,
-	}
+	out := make(map[string]string, 3)
+	Track(out, owner, cluster, stackID, resourceID)
+	return out
+}
+
+// Track adds the tags of Tracking to others.
+func Track(tags map[string]string, owner stack.Owner, cluster, stackID, resourceID string) {
+	tags[ClusterTag], tags[StackTag(owner)], tags[ResourceTag(owner)] = cluster, stackID, resourceID
 }
 
 // OwnTags returns the keys of all tags that say to whom a resource belongs, in a fixed order: without them it belongs

@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/controller"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
@@ -378,7 +379,7 @@ func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 	oidc := &stack.AuthenticateOIDC{Issuer: "https://idp.example.com", ClientID: id, ClientSecret: secret,
 		SecretName: "shop/idp"}
 	object := diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "1"}
-	m := &compile.Memory{Good: map[diag.Object]intent.Member{object: {
+	m := &compile.Memory{Good: quarantine.Versions{object: {
 		Object:       object,
 		Routes:       []intent.Route{{Authentication: []intent.Action{{OIDC: oidc}}}},
 		Certificates: []intent.Certificate{{ID: "c", Import: &stack.KeyPair{Key: secret, Certificate: "PEM", Hash: "h"}}},
@@ -496,8 +497,8 @@ func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 						ServiceName: fmt.Sprint("svc-", i)}}}}}})
 		}
 		l.Checkpointer.Put(checkpoint.Observed, "ingress.k8s.aws:"+name, d)
-		l.Checkpointer.Put(checkpoint.Memory, "ingress.k8s.aws:"+name, &compile.Memory{Good: map[diag.Object]intent.Member{
-			m.Object: m}})
+		l.Checkpointer.Put(checkpoint.Memory, "ingress.k8s.aws:"+name, &compile.Memory{Good: quarantine.Versions{
+			m.Object: &m}})
 	}
 	l.End()
 	largest, entries := 0, 0
