@@ -313,10 +313,13 @@ func (p *pass) classifyFailure(ctx context.Context) queue.Exit {
 	b, o := p.reconciler, p.binding
 	missing := p.err != nil && awsclient.Classify(p.err).Code == awsclient.CodeTargetGroupNotFound
 	deleted := b.TargetGroupDeleted(o.Spec.TargetGroupARN)
-	key, owned := bindingobject.StackOfBinding(objects.New(reads.NewCacheReader(ctx, b.Client, nil)), o.Labels)
-	lost := missing && owned && !deleted
-	if lost {
-		b.OnTargetGroupLost(key, o.Spec.TargetGroupARN) // the stack creates another group, or deletes the binding
+	lost := false
+	if missing && !deleted {
+		var key stack.Key
+		key, lost = bindingobject.StackOfBinding(objects.New(reads.NewCacheReader(ctx, b.Client, nil)), o.Labels)
+		if lost {
+			b.OnTargetGroupLost(key, o.Spec.TargetGroupARN) // the stack creates another group, or deletes the binding
+		}
 	}
 	p.replacing = lost && b.Failures.NumRequeues(p.name) == 0
 	if p.err != nil && (deleted || p.endpoints.Len() == 0 && missing) {

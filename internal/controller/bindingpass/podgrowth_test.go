@@ -5,15 +5,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
+	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -125,6 +129,34 @@ func TestPodEventCostDoesNotGrowWithOtherPods(t *testing.T) { // not parallel: i
 				return growth.Bytes(happen)
 			})
 		})
+	}
+}
+
+// TestFirstListOfSlicesQueuesNoBinding shows that the slices of the first list queue no pass besides that of each
+// binding, whose endpoints may have changed while no process ran.
+func TestFirstListOfSlicesQueuesNoBinding(t *testing.T) {
+	t.Parallel()
+	b, _ := crowded(t, 8)
+	at := time.Unix(1e9, 0)
+	b.Changes = NewChangeTimes(func() time.Time { return at })
+	h := b.ServiceEvent(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] },
+		EndpointsChanged)
+	for first, want := range map[bool]string{true: "", false: "b7"} {
+		q := &woken{}
+		h.Create(t.Context(), event.CreateEvent{Object: sliceOf(7), IsInInitialList: first}, q)
+		if got := strings.Join(q.names, " "); got != want {
+			t.Errorf("first list %t: %q are queued, want %q", first, got, want)
+		}
+	}
+	b.Changes = NewChangeTimes(func() time.Time { return at })
+	for first, want := range map[bool]time.Time{true: at, false: {}} {
+		o := ofType("b7", v1beta1.TargetTypeIP, nil)
+		b.Networking = &networking.Reconciler{}
+		q := priorityqueue.New[reconcile.Request](t.Name())
+		b.BindingEvent().Create(t.Context(), event.CreateEvent{Object: o, IsInInitialList: first}, q)
+		if got := b.Changes.take(shop("b7")); !got.Equal(want) {
+			t.Errorf("first list %t: the endpoints changed at %v, want %v", first, got, want)
+		}
 	}
 }
 

@@ -140,7 +140,8 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 	o := &v1beta1.TargetGroupBinding{}
 	spent := b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingLoad)
 	loading, trace := tracing.Start(ctx, "load")
-	err = b.Client.Get(loading, req.NamespacedName, o)
+	// what o shares with the cache no pass changes: writes are made to copies
+	err = b.Client.Get(loading, req.NamespacedName, o, client.UnsafeDisableDeepCopy)
 	trace.End(client.IgnoreNotFound(err))
 	spent()
 	if err != nil {

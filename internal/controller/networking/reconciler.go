@@ -166,7 +166,7 @@ func ruleID(o *v1beta1.TargetGroupBinding) string {
 }
 
 // Want sets the endpoints, targets of a group, that a binding's sources are to reach. Before their groups are known,
-// every rule that may be theirs stays.
+// every rule that may be theirs stays. The binding must not be changed afterwards.
 func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of registrar.Group,
 	targets bindings.Targets) {
 	id := ruleID(o)
@@ -190,7 +190,7 @@ func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of
 	}
 	same := w.binding != nil && w.binding.UID == o.UID && w.binding.Generation == o.Generation &&
 		w.targets.Port == targets.Port && w.targets.Endpoints.Equal(targets.Endpoints)
-	w.binding, w.of, w.targets = o.DeepCopy(), of, targets
+	w.binding, w.of, w.targets = o, of, targets
 	w.serial++
 	r.mu.Unlock()
 	if same {
