@@ -179,7 +179,7 @@ func (b *build) notPermitted(i int, d diag.Diagnostic) bool {
 	m := &b.members[i]
 	told := slices.ContainsFunc(m.Reasons, func(o diag.Diagnostic) bool { return o.Code == d.Code && o.Path == d.Path })
 	decides := b.deciders.Decides(m.Object.Namespace) && !b.group.Doubts(m.Object.Namespace)
-	if !told && (m.State != quarantine.Current || decides) {
+	if !told && (m.State != quarantine.Current && m.Moved == nil || decides) {
 		return false
 	}
 	if !told {

@@ -177,7 +177,13 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) bool {
 	if !known && c.f.Failed(needStack(&c.e)) == nil {
 		return false
 	}
-	m.Demote(reasons, shared, c.past.Good, fresh, cmp.Or(c.cfg.DefaultScheme, stack.Internal))
+	good := c.past.Good
+	if last, moves := c.e.Moved[m.Object]; moves && !hasGood && m.State == quarantine.Current {
+		if version, ok := quarantine.Moved(&last, &m.Member, reasons); ok {
+			m.Moved, good = &version, map[diag.Object]intent.Member{m.Object: version}
+		}
+	}
+	m.Demote(reasons, shared, good, fresh, cmp.Or(c.cfg.DefaultScheme, stack.Internal))
 	return true
 }
 

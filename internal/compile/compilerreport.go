@@ -49,6 +49,7 @@ func (c *compiler) finish(b *build) Result {
 		c.noteKept(b)
 	}
 	if c.keepsSettings && c.e.Unseen == nil {
+		c.rememberRules(b, r.Memory)
 		r.Diagnostics = c.diagnose(b, "")
 		return r
 	}
@@ -88,6 +89,19 @@ func (c *compiler) finish(b *build) Result {
 	return r
 }
 
+// rememberRules remembers the rules that members have now, while settings stay as AWS holds them: a later mistake must
+// not end them.
+func (c *compiler) rememberRules(b *build, memory *Memory) {
+	for i := range c.e.Members {
+		now := &c.e.Members[i]
+		last, known := memory.Good[now.Object]
+		if known && b.members[i].State == quarantine.Current && quarantine.Remembered(last) == quarantine.LastGood {
+			last.Routes = now.Routes
+			memory.Good[now.Object] = last
+		}
+	}
+}
+
 // noteKept notes on the members that are built which members changes of shared settings wait for.
 func (c *compiler) noteKept(b *build) {
 	if u := c.e.Unseen; u != nil {
@@ -122,6 +136,8 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 		if after == "" {
 			after = c.untilFixed(m.Object, state)
 			switch {
+			case state == quarantine.LastGood && b.members[i].Moved != nil:
+				after = fmt.Sprintf("; the last valid version of %s moves to this load balancer and serves there", m.Object)
 			case !b.members[i].Unreadable():
 			case m.Former:
 				after = "; its rules and the settings of the load balancer stay as they are in AWS until this is fixed"

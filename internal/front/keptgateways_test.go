@@ -147,7 +147,7 @@ func (t tenants) gatewayEdit(s served, all map[string]map[string]unfitRow) edit 
 // gatewayRequests are those that the scenes answer.
 func gatewayRequests() (out []traffic.Request) {
 	for _, port := range []int32{80, 81, 443, 8443} {
-		for _, path := range []string{"/", "/a", "/admin"} {
+		for _, path := range []string{"/", "/a", "/admin", "/both"} {
 			out = append(out, traffic.Request{Scheme: "http", Port: port, Host: "a.test", Path: path, Method: "GET"})
 		}
 		out = append(out, traffic.Request{Scheme: "http", Port: port, Host: "x.a.test", Path: "/", Method: "POST"})

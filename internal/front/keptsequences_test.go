@@ -3,11 +3,12 @@ package front
 import (
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -44,7 +45,8 @@ func lostOf(was, now compiled, ask []traffic.Request) map[int]bool {
 }
 
 // addedStays makes an invalid edit, one that adds something, and another invalid one. What the second one added, and
-// what was served before, stays, unless the third one asks for less without the first one.
+// what was served before, stays, unless the third one asks for less without one of the others, or after both of them in
+// the other order.
 func addedStays(rt *rapid.T, s served, wound, gain, last edit, ask []traffic.Request) {
 	old := s.compile(rt, nil)
 	if old.Stack == nil || old.complaint() != "" {
@@ -54,14 +56,20 @@ func addedStays(rt *rapid.T, s served, wound, gain, last edit, ask []traffic.Req
 	if len(lostOf(old, first, ask)) > 0 { // it asks for that, or another test fails
 		return
 	}
+	now, before := wounded.then(rt, first, gain)
+	now, after := now.then(rt, before, last)
+	lost := lostOf(before, after, ask)
+	if len(lost) == 0 {
+		return
+	}
 	gained, with := s.then(rt, old, gain)
 	_, lawful := gained.then(rt, with, last)
 	_, other := wounded.then(rt, first, last)
+	_, both := gained.then(rt, with, wound, last)
 	allowed := lostOf(with, lawful, ask)
 	maps.Copy(allowed, lostOf(first, other, ask))
-	now, before := wounded.then(rt, first, gain)
-	now, after := now.then(rt, before, last)
-	for n := range lostOf(before, after, ask) {
+	maps.Copy(allowed, lostOf(with, both, ask))
+	for n := range lost {
 		if r := ask[n]; !allowed[n] {
 			rt.Fatalf("%s; %s; %s: %s %d %s%s gets %q, before %q; findings %v; of\n%s", wound.name, gain.name, last.name,
 				r.Method, r.Port, r.Host, r.Path, after.answer(r), before.answer(r), after.Diagnostics, now.text())
@@ -112,7 +120,7 @@ func (t tenants) gatewayGain(family attachment.Family) edit {
 func withAdded(ask []traffic.Request, hosts ...string) []traffic.Request {
 	for _, port := range []int32{80, 90, 443} {
 		for _, host := range hosts {
-			for _, path := range []string{"/", "/new"} {
+			for _, path := range []string{"/", "/new", "/both", "/admin"} {
 				ask = append(ask, traffic.Request{Scheme: "http", Port: port, Host: host, Path: path, Method: "GET"})
 			}
 		}
@@ -120,9 +128,7 @@ func withAdded(ask []traffic.Request, hosts ...string) []traffic.Request {
 	return ask
 }
 
-// TestEditsOfGatewaysBesideMistakesStay draws three edits of Gateways that serve, and of what they refer to. The first
-// one is not of routes, Services or grants: a rule with a backend that cannot be used is not remembered on a port that
-// it got beside this mistake.
+// TestEditsOfGatewaysBesideMistakesStay draws three edits of Gateways that serve, and of what they refer to.
 func TestEditsOfGatewaysBesideMistakesStay(t *testing.T) {
 	t.Parallel()
 	all, ask := readUnfit(t), withAdded(gatewayRequests(), "a.test", "new.test")
@@ -130,16 +136,11 @@ func TestEditsOfGatewaysBesideMistakesStay(t *testing.T) {
 		of := tenants{rt}
 		family := rapid.SampledFrom(servedFamilies).Draw(rt, "family")
 		s := servedGateway(t, family, of.pick("construction", allConstruction...), rapid.Bool().Draw(rt, "automatic"))
-		wound := of.gatewayEdit(s, all)
-		if kind, _, _ := strings.Cut(wound.name, "/"); strings.HasSuffix(kind, "Route") || kind == "Service" ||
-			kind == "ReferenceGrant" {
-			return
-		}
-		addedStays(rt, s, wound, of.gatewayGain(family), of.gatewayEdit(s, all), ask)
+		addedStays(rt, s, of.gatewayEdit(s, all), of.gatewayGain(family), of.gatewayEdit(s, all), ask)
 	})
 }
 
-// TestEditsOfIngressesBesideMistakesStay does the same with a group of Ingresses, one of which takes its
+// TestEditsOfIngressesBesideMistakesStay does the same with groups of Ingresses. In one of them an Ingress takes its
 // certificate from a Secret.
 func TestEditsOfIngressesBesideMistakesStay(t *testing.T) {
 	t.Parallel()
@@ -150,6 +151,9 @@ func TestEditsOfIngressesBesideMistakesStay(t *testing.T) {
 		sceneObject[*networkingv1.IngressClass](s, "IngressClass/alb").Spec.Parameters =
 			&networkingv1.IngressClassParametersReference{APIGroup: ptr.To("elbv2.k8s.aws"), Kind: "IngressClassParams",
 				Name: "alb"}
+		if rapid.Bool().Draw(rt, "without a Secret") {
+			s = of.servedIngresses()
+		}
 		host, path := of.pick("host", "a.test", "x.a.test", "nowhere.example"), of.pick("path", "/", "/new")
 		gain := edit{name: "a path of " + host, make: func(s served) {
 			i := sceneObject[*networkingv1.Ingress](s, "Ingress/one")
@@ -167,5 +171,45 @@ func TestEditsOfIngressesBesideMistakesStay(t *testing.T) {
 			return of.editOfGroup(s, all)
 		}
 		addedStays(rt, s, mistake(), gain, mistake(), ask)
+	})
+}
+
+// serviceGain adds a port, a backend or a member to what Services serve.
+func (t tenants) serviceGain(s served) edit {
+	added := corev1.ServicePort{Name: "added", Port: 85, Protocol: corev1.ProtocolTCP,
+		TargetPort: intstr.FromInt32(8085), NodePort: 30085}
+	changes := map[string]func(s served, svc *corev1.Service){
+		"a port": func(_ served, svc *corev1.Service) { svc.Spec.Ports = append(svc.Spec.Ports, added) },
+		"a backend": func(_ served, svc *corev1.Service) {
+			svc.Annotations[ofNLB+"actions.TCP-81"] = `{"type":"forward","forwardConfig":{"baseServiceWeight":10,` +
+				`"targetGroups":[{"serviceName":"api","servicePort":80,"weight":1}]}}`
+		},
+	}
+	if s.key.ID.Namespace == "" {
+		changes["a member"] = func(s served, _ *corev1.Service) {
+			o := t.service(metav1.ObjectMeta{Namespace: "a", Name: "more"}, nil)
+			o.Spec.Ports = []corev1.ServicePort{added}
+			s.objects["Service/more"] = o
+		}
+	}
+	what := t.pick("what is added", slices.Sorted(maps.Keys(changes))...)
+	return edit{name: what, make: func(s served) {
+		if svc := sceneObject[*corev1.Service](s, "Service/one"); svc != nil {
+			changes[what](s, svc)
+		}
+	}}
+}
+
+// TestEditsOfServicesBesideMistakesStay does the same with Services of network load balancers.
+func TestEditsOfServicesBesideMistakesStay(t *testing.T) {
+	t.Parallel()
+	ask := []traffic.Request{{Port: 85}}
+	for _, port := range servicePorts {
+		ask = append(ask, traffic.Request{Port: port})
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		of := tenants{rt}
+		s := of.servedService()
+		addedStays(rt, s, of.editOfService(s), of.serviceGain(s), of.editOfService(s), ask)
 	})
 }

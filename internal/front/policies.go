@@ -3,7 +3,6 @@ package front
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -264,34 +263,10 @@ func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.
 func digestOf(m *intent.Member) string {
 	plain := *m
 	plain.Diagnostics, plain.Created, plain.Authority, plain.Withheld, plain.Class = nil, 0, "", false, ""
-	text, err := json.Marshal(plain)
-	if err != nil { // members have a JSON form, which checkpoints rest on
+	content := intent.Content(plain)
+	if content == "" {
 		return ""
 	}
-	var value any
-	if err := json.Unmarshal(text, &value); err != nil {
-		return ""
-	}
-	if text, err = json.Marshal(withoutPlaces(value)); err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(text)
+	sum := sha256.Sum256([]byte(content))
 	return hex.EncodeToString(sum[:8])
-}
-
-// withoutPlaces removes from JSON where values are declared, and the ids of objects, which manifests do not have.
-func withoutPlaces(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		delete(v, "UID")
-		delete(v, "Source")
-		for k := range v {
-			v[k] = withoutPlaces(v[k])
-		}
-	case []any:
-		for i := range v {
-			v[i] = withoutPlaces(v[i])
-		}
-	}
-	return v
 }

@@ -35,6 +35,8 @@ type Member struct {
 	Reasons diag.List       // errors for which earlier versions were set aside
 	Shared  bool            // one of the reasons concerns a setting of the whole load balancer
 	untried []intent.Member // versions for the next calls of Demote
+	// Moved is the version that serves, if it comes from another load balancer (package function Moved).
+	Moved *intent.Member
 }
 
 // Unreadable reports whether the member is part of the load balancer, and its values of shared settings are not known.
@@ -83,11 +85,13 @@ func (m *Member) try(versions []intent.Member) {
 // Remember returns the version of a member to remember for the next compilation, if it has no good version.
 func (m *Member) Remember(was intent.Member, notes diag.List) intent.Member {
 	was.Reached, was.OfClass = nil, nil
-	switch m.State {
-	case Rejected:
+	switch {
+	case m.State == Rejected:
 		return intent.Member{Object: was.Object, Diagnostics: m.Reasons}
-	case Frozen:
+	case m.State == Frozen:
 		was.Diagnostics = m.Reasons
+	case m.Moved != nil:
+		return *m.Moved
 	default:
 		was.Diagnostics = slices.DeleteFunc(slices.Concat(was.Diagnostics, notes), func(d diag.Diagnostic) bool {
 			return !BadCertificate(d)

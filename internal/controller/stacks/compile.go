@@ -38,10 +38,12 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	s.mu.Lock()
 	st := s.state(key)
 	before := st.memory
+	s.noteLeft(w, before)
 	if w.LoadBalancer.Deciders != nil {
 		st.deciding = w.LoadBalancer.Deciders.Namespaces
 	}
 	s.mu.Unlock()
+	w = s.moving(key, w, before)
 	c, needs, err := s.compiler().Compile(ctx, key, w, before)
 	if missed := missingNeeds(c.Diagnostics, needs); err == nil && stale() && len(missed) > 0 {
 		s.Inventory.InvalidateFacts(missed...) // what is missing may have come since

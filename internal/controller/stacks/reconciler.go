@@ -33,6 +33,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -103,6 +104,8 @@ type Reconciler struct {
 	states map[stack.Key]*stackState
 	// released are, by stack, the objects that lost the finalizer and that the cache may still show.
 	released map[stack.Key][]types.UID
+	// left are the last valid versions of objects that left a stack lately.
+	left map[diag.Object]leftVersion
 }
 
 // Reconcile makes one pass over a stack, and one trace. It returns an error only if a retry may help. Findings that

@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -147,8 +148,11 @@ func (s *planning) plan(ctx context.Context, key stack.Key) (result Result, exis
 	if _, n := naming.ShardOf(key.ID); n > 0 && w.Nothing() {
 		return Result{}, false, nil
 	}
-	compiled, _, err := front.Compiler{Facts: s.Account, Config: s.compile}.Compile(ctx, key, w,
-		s.Cluster.memory(ctx, key))
+	before := s.Cluster.memory(ctx, key)
+	w = w.Moving(key, before, func(o diag.Object, at []stack.Key) (intent.Member, bool) {
+		return front.LastAt(o, at, func(k stack.Key) *compile.Memory { return s.Cluster.memory(ctx, k) })
+	})
+	compiled, _, err := front.Compiler{Facts: s.Account, Config: s.compile}.Compile(ctx, key, w, before)
 	if err != nil {
 		return Result{}, false, fmt.Errorf("%s: %w", key, err)
 	}

@@ -54,6 +54,8 @@ type LoadBalancer struct {
 	// Logins are the credentials of logins of the last valid versions of members. A login that is missing keeps the
 	// credentials that the compiler remembers, if any.
 	Logins map[LoginOf]Credentials `json:"-"`
+	// Moved are the last valid versions of members at the load balancers from which they come.
+	Moved map[diag.Object]Member `json:"-"`
 	// Unseen says why members may be missing from Members; nil = Members is complete.
 	Unseen *Unseen
 }

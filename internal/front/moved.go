@@ -1,0 +1,54 @@
+package front
+
+import (
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Moving returns the input with the last valid versions of Ingresses that come from other groups. before is what the
+// compiler remembers of the stack. last finds the last valid version of an object, also at stacks of which the object
+// still carries the finalizer.
+func (w Input) Moving(key stack.Key, before *compile.Memory, last func(o diag.Object, at []stack.Key) (intent.Member,
+	bool)) Input {
+	if key.Owner != stack.Ingress {
+		return w
+	}
+	group, _ := naming.ShardOf(key.ID)
+	for _, o := range w.Members {
+		of := owner.Object(o)
+		if before != nil {
+			if _, known := before.Good[of]; known {
+				continue
+			}
+		}
+		var at []stack.Key
+		for _, id := range naming.StacksOfFinalizers(key.Owner, o) {
+			if from, _ := naming.ShardOf(id); from != group && len(at) < mostFinalizers {
+				at = append(at, stack.Key{Owner: key.Owner, ID: id})
+			}
+		}
+		if version, ok := last(of, at); ok {
+			if w.LoadBalancer.Moved == nil {
+				w.LoadBalancer.Moved = map[diag.Object]intent.Member{}
+			}
+			w.LoadBalancer.Moved[of] = version
+		}
+	}
+	return w
+}
+
+// LastAt finds the last valid version of an object at one of some stacks.
+func LastAt(o diag.Object, at []stack.Key, memory func(stack.Key) *compile.Memory) (m intent.Member, ok bool) {
+	for _, key := range at {
+		if before := memory(key); before != nil {
+			if m, ok = before.Good[o]; ok {
+				return m, true
+			}
+		}
+	}
+	return m, false
+}
