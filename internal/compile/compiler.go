@@ -180,7 +180,7 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) bool {
 	good := c.past.Good
 	if last, moves := c.e.Moved[m.Object]; moves && !hasGood && m.State == quarantine.Current {
 		if version, ok := quarantine.Moved(&last, &m.Member, reasons); ok {
-			m.Moved, good = &version, map[diag.Object]intent.Member{m.Object: version}
+			m.Moved, good = &version, quarantine.Versions{m.Object: &version}
 		}
 	}
 	m.Demote(reasons, shared, good, fresh, cmp.Or(c.cfg.DefaultScheme, stack.Internal))

@@ -94,10 +94,10 @@ func (c *compiler) finish(b *build) Result {
 func (c *compiler) rememberRules(b *build, memory *Memory) {
 	for i := range c.e.Members {
 		now := &c.e.Members[i]
-		last, known := memory.Good[now.Object]
+		last, known := memory.Good.Of(now.Object)
 		if known && b.members[i].State == quarantine.Current && quarantine.Remembered(last) == quarantine.LastGood {
 			last.Routes = now.Routes
-			memory.Good[now.Object] = last
+			memory.Good[now.Object] = &last
 		}
 	}
 }

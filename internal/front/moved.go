@@ -45,7 +45,7 @@ func (w Input) Moving(key stack.Key, before *compile.Memory, last func(o diag.Ob
 func LastAt(o diag.Object, at []stack.Key, memory func(stack.Key) *compile.Memory) (m intent.Member, ok bool) {
 	for _, key := range at {
 		if before := memory(key); before != nil {
-			if m, ok = before.Good[o]; ok {
+			if m, ok = before.Good.Of(o); ok {
 				return m, true
 			}
 		}

@@ -13,12 +13,16 @@ import (
 
 // leftVersion is the last valid version of an object at a stack that it leaves.
 type leftVersion struct {
-	version intent.Member
+	version *intent.Member
 	at      time.Time
 }
 
-// leftLives is how long such a version is remembered: the pass over the stack that the object joins may come later.
-const leftLives = time.Hour
+const (
+	// leftLives is how long such a version is remembered: the pass over the stack that the object joins may come later.
+	leftLives = time.Hour
+	// mostLeft is how many such versions are remembered.
+	mostLeft = 1000
+)
 
 // noteLeft remembers the last valid versions of objects that leave a stack and are not deleted. s.mu is held.
 func (s *Reconciler) noteLeft(w front.Input, before *compile.Memory) {
@@ -33,7 +37,7 @@ func (s *Reconciler) noteLeft(w front.Input, before *compile.Memory) {
 	}
 	for _, o := range w.Leaving {
 		version, known := before.Good[owner.Object(o)]
-		if !known || o.GetDeletionTimestamp() != nil {
+		if !known || o.GetDeletionTimestamp() != nil || len(s.left) >= mostLeft {
 			continue
 		}
 		if s.left == nil {
@@ -51,7 +55,9 @@ func (s *Reconciler) moving(key stack.Key, w front.Input, before *compile.Memory
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		left, ok := s.left[o]
-		return left.version, ok
+		if left, ok := s.left[o]; ok {
+			return *left.version, true
+		}
+		return intent.Member{}, false
 	})
 }
