@@ -83,6 +83,27 @@ func TestDifferentValuesCostInProportion(t *testing.T) {
 	}
 }
 
+// TestNotesOfAHugeValueTakeLittle has a member set as many ranges as an object takes, which the notes of all others name.
+func TestNotesOfAHugeValueTakeLittle(t *testing.T) { // it counts what others would allocate, so it is not parallel
+	huge := joined(15_000, func(i int) string { return fmt.Sprintf("10.%d.%d.1/32", i>>8, i&255) })
+	g, values := many(400, func(i int) string {
+		if i == 0 {
+			return huge
+		}
+		return fmt.Sprintf("192.168.%d.0/24", i)
+	})
+	var notes []diag.Diagnostic
+	g.Note = func(_ int, d diag.Diagnostic) { notes = append(notes, d) }
+	if got := growth.Bytes(func() {
+		notes = nil
+		Resolve(g, values, &Setting[string]{Name: "inbound-cidrs@80", What: "inbound CIDRs", Show: func(s string) string {
+			return s
+		}})
+	}) / (1 << 20); got > 16 || len(notes) != 400 {
+		t.Errorf("%d notes take %.0f MiB", len(notes), got)
+	}
+}
+
 // TestNarrowedValueOfTheOldestApplies has a tenant set a narrower range than the owner, and another one that is no part
 // of it, before anything is in effect.
 func TestNarrowedValueOfTheOldestApplies(t *testing.T) {
