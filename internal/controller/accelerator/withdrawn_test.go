@@ -208,13 +208,14 @@ func TestGrantWithdrawnBeforeAStart(t *testing.T) {
 		refuse       func(action string) error
 		stays        bool
 	}{
-		"internal":                         {scheme: "internal", kind: "network"},
-		"internal ALB":                     {scheme: "internal", kind: "application"},
-		"internal, granted":                {scheme: "internal", kind: "network", still: true, stays: true},
-		"internal ALB, granted":            {scheme: "internal", kind: "application", still: true, stays: true},
-		"internal, invalid since":          {scheme: "internal", kind: "network", invalid: true},
-		"internet-facing":                  {scheme: "internet-facing", kind: "network", stays: true},
-		"internal, grants cannot be read":  {scheme: "internal", kind: "network", unread: errors.New("denied"), stays: true},
+		"internal":                {scheme: "internal", kind: "network"},
+		"internal ALB":            {scheme: "internal", kind: "application"},
+		"internal, granted":       {scheme: "internal", kind: "network", still: true, stays: true},
+		"internal ALB, granted":   {scheme: "internal", kind: "application", still: true, stays: true},
+		"internal, invalid since": {scheme: "internal", kind: "network", invalid: true},
+		"internet-facing":         {scheme: "internet-facing", kind: "network", stays: true},
+		"internal, grants cannot be read": {scheme: "internal", kind: "network", unread: errors.New("denied"),
+			stays: true},
 		"internal, account cannot be read": {scheme: "internal", kind: "network", refuse: denied, stays: true},
 	} {
 		t.Run(name, func(t *testing.T) {
