@@ -27,7 +27,8 @@ func TestManySmallMembersCostInProportion(t *testing.T) {
 			m.Settings.Tags = map[string]intent.Field[string]{fmt.Sprint("k", i): set(m, "tags", "v")}
 		},
 		"with attributes of their own": func(i int, m *intent.Member) {
-			m.Settings.Attributes = map[string]intent.Field[string]{fmt.Sprint("k", i): set(m, "load-balancer-attributes", "v")}
+			m.Settings.Attributes = map[string]intent.Field[string]{
+				fmt.Sprint("k", i): set(m, "load-balancer-attributes", "v")}
 		},
 	} {
 		growth.AtMost(t, 1.35, "microseconds of a compilation, by members "+name, func(n int) float64 {

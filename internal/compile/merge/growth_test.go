@@ -52,7 +52,7 @@ func TestDifferentValuesCostInProportion(t *testing.T) {
 		}},
 		"prefix lists":   {"prefix-lists@80", func(i int) string { return fmt.Sprintf("pl-0 pl-%d", i) }},
 		"attributes":     {"", func(i int) string { return fmt.Sprint(i) }},
-		"TLS policies":   {"ssl-policy@443", func(i int) string { return fmt.Sprintf("ELBSecurityPolicy-TLS13-1-2-%d", i) }},
+		"TLS policies":   {"ssl-policy@443", func(i int) string { return fmt.Sprint("ELBSecurityPolicy-TLS13-1-2-", i) }},
 		"not comparable": {"load-balancer-name", func(i int) string { return fmt.Sprint(i) }},
 	} {
 		growth.AtMost(t, 1.3, "microseconds to resolve "+name, func(n int) float64 {
@@ -80,6 +80,28 @@ func TestDifferentValuesCostInProportion(t *testing.T) {
 				}
 			}).Microseconds())
 		})
+	}
+}
+
+// TestNotesOfAHugeValueTakeLittle has a member set as many ranges as an object takes, which the notes of all others
+// name.
+func TestNotesOfAHugeValueTakeLittle(t *testing.T) { // it counts what others would allocate, so it is not parallel
+	huge := joined(15_000, func(i int) string { return fmt.Sprintf("10.%d.%d.1/32", i>>8, i&255) })
+	g, values := many(400, func(i int) string {
+		if i == 0 {
+			return huge
+		}
+		return fmt.Sprintf("192.168.%d.0/24", i)
+	})
+	var notes []diag.Diagnostic
+	g.Note = func(_ int, d diag.Diagnostic) { notes = append(notes, d) }
+	if got := growth.Bytes(func() {
+		notes = nil
+		Resolve(g, values, &Setting[string]{Name: "inbound-cidrs@80", What: "inbound CIDRs", Show: func(s string) string {
+			return s
+		}})
+	}) / (1 << 20); got > 16 || len(notes) != 400 {
+		t.Errorf("%d notes take %.0f MiB", len(notes), got)
 	}
 }
 

@@ -37,13 +37,16 @@ type Owner struct {
 	// long as the member sets it, but the member cannot change it.
 	Agrees bool `json:",omitempty"`
 	// Unranked marks a member that agreed when nothing was remembered: it may have set the value first. The owner sets no
-	// stricter one in addition to it.
+	// stricter one in addition to it. A member that does not agree made the default stricter without deciding about it:
+	// it sets no value that is looser than the default.
 	Unranked bool `json:",omitempty"`
 }
 
 func (w Owner) founds() bool { return !w.Agrees }
 
 func (w Owner) unranked() bool { return w.Unranked }
+
+func (w Owner) bounded() bool { return w.Unranked && !w.Agrees }
 
 // owners reports whether a member is an owner with a property.
 type owners func(o diag.Object, is func(Owner) bool) bool
@@ -181,7 +184,10 @@ func (g *Group) held(q *conflict, p protection, last Effect) []int {
 	owns := func(at int, may func(Owner) bool) bool { return owned(g.Members[q.candidates[at].member].Object, may) }
 	founds := func(at int) bool { return owns(at, Owner.founds) }
 	all := indexes(q.candidates)
-	changed := filter(all, founds)
+	changed := filter(all, func(at int) bool {
+		value := q.candidates[at].value
+		return founds(at) && (!owns(at, Owner.bounded) || value == q.fallback || p.stricter(value, q.fallback))
+	})
 	same := filter(all, func(at int) bool {
 		return q.candidates[at].value == last.Value && owns(at, func(Owner) bool { return true })
 	})
@@ -270,8 +276,8 @@ func (g *Group) guardian(q *conflict, p protection, oldest int) int {
 // Doubts reports whether a namespace may only seem to be that of the oldest member, because nothing is remembered.
 func (g *Group) Doubts(namespace string) bool { return g.doubted[namespace] }
 
-// inherit resolves a conflict about a setting whose default is in effect, which decider may change. Members that declared
-// the default before hold it, and members for which a value before has ended may make it stricter.
+// inherit resolves a conflict about a setting whose default is in effect, which decider may change. Members that
+// declared the default before hold it, and members for which a value before has ended may make it stricter.
 func (g *Group) inherit(q *conflict, p protection, decider int, ended func(member int) bool) resolution {
 	all := indexes(q.candidates)
 	last, known := g.Last(defaultOf(q.setting))
@@ -402,7 +408,8 @@ func (g *Group) decides(i, decider int) bool {
 }
 
 // best is the candidate that comes first by precedence. Where some values are stricter than others, it is the oldest
-// member's, or the strictest that is stricter than it: each value is compared with one other, as there may be thousands.
+// member's, or the strictest that is stricter than it: each value is compared with one other, as there may be
+// thousands.
 func (g *Group) best(candidates []candidate, among []int, p protection) int {
 	if p.tighter != nil {
 		value := g.strictest(candidates, among, p)
@@ -505,8 +512,12 @@ func (g *Group) record(q *conflict, r resolution) {
 		}
 	}
 	first := g.oldestOf(q, r)
-	// Who makes a default stricter without deciding about it does not own the value, and loosens it to the default at most.
+	// Who makes a default stricter without deciding about it loosens the value to the default at most, and does not own
+	// it beside another value of who decides.
 	within := r.inherited && !g.decides(q.candidates[r.winner].member, r.decider)
+	contested := within && slices.ContainsFunc(q.candidates, func(c candidate) bool {
+		return c.value != value && g.decides(c.member, r.decider)
+	})
 	// Owners that only agreed with the value still do so when those that could change it are gone, or set a looser one.
 	agreed := len(founders) == 0 && len(last.Owners) > 0 && (last.Value == value || last.limits(value)) ||
 		!known && r.incumbent && g.mayBeFormer(q, value)
@@ -519,9 +530,10 @@ func (g *Group) record(q *conflict, r resolution) {
 			continue
 		}
 		founds := founders[o.Namespace] || len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace
-		w := Owner{Member: o, Path: c.path, Agrees: agreed || within || !founds}
+		w := Owner{Member: o, Path: c.path, Agrees: agreed || contested || !founds}
 		// What class parameters set, no member may have set first.
-		w.Unranked = w.Agrees && !c.class && (within || owned(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
+		w.Unranked = !c.class && (within || owned(o, Owner.bounded) ||
+			w.Agrees && (owned(o, Owner.unranked) || !known && p.tighter != nil && g.Exists()))
 		e.Owners = append(e.Owners, w)
 	}
 	if p.tighter != nil {

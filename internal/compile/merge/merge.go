@@ -5,6 +5,7 @@ package merge
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -113,6 +114,9 @@ func Resolve[T any](g *Group, values []Owned[T], s *Setting[T]) (effective Owned
 	return values[winner], true
 }
 
+// mostShown is how much of a value a note has.
+const mostShown = 1000
+
 // settle returns the index of the candidate in effect, -1 if there is none, and notes at the members with other values
 // that these are ignored. show is how a note has a candidate's value.
 func (g *Group) settle(q *conflict, what string, quiet bool, show func(i int) string) (winner int) {
@@ -121,9 +125,16 @@ func (g *Group) settle(q *conflict, what string, quiet bool, show func(i int) st
 	}
 	r := g.resolve(q)
 	g.record(q, r)
+	short := func(i int) string { // each of thousands of notes has the value in effect, and its own
+		s := show(i)
+		if len(s) > mostShown {
+			s = strings.ToValidUTF8(s[:mostShown], "") + "…"
+		}
+		return s
+	}
 	shown, winning, owner := "", q.fallback, -1
 	if r.winner >= 0 {
-		shown, winning, owner = show(r.winner), q.candidates[r.winner].value, q.candidates[r.winner].member
+		shown, winning, owner = short(r.winner), q.candidates[r.winner].value, q.candidates[r.winner].member
 	}
 	for i, c := range q.candidates {
 		if c.member == owner || c.value == winning {
@@ -137,12 +148,12 @@ func (g *Group) settle(q *conflict, what string, quiet bool, show func(i int) st
 		o := g.Members[c.member].Object
 		if code == diag.ConflictingSettings && setsAside(q.setting) && g.SetAside != nil &&
 			g.SetAside(c.member, diag.New(o, c.path, diag.SettingNotPermitted,
-				fmt.Sprintf("%s: %s of %s is not allowed, because %s", what, show(i), o, why), remedy).In(
+				fmt.Sprintf("%s: %s of %s is not allowed, because %s", what, short(i), o, why), remedy).In(
 				diag.Route)) {
 			continue
 		}
 		g.Note(c.member, diag.New(o, c.path, code,
-			fmt.Sprintf("%s: %s of %s has no effect, because %s", what, show(i), o, why), remedy))
+			fmt.Sprintf("%s: %s of %s has no effect, because %s", what, short(i), o, why), remedy))
 	}
 	return r.winner
 }

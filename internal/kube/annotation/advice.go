@@ -48,8 +48,8 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 	}
 }
 
-// mostMisspelt is how many unknown keys of an object are compared with known ones: an object may have thousands, and each
-// takes as long as a hundred known ones.
+// mostMisspelt is how many unknown keys of an object are compared with known ones: an object may have thousands, and
+// each takes as long as a hundred known ones.
 const mostMisspelt = 100
 
 // examined are the keys of an object, in order, without the unknown ones beyond mostMisspelt.

@@ -81,8 +81,8 @@ func (m *Memory) Withdrawn(v *objects.View, ga *agav1beta1.GlobalAccelerator, me
 // Refused returns the ARNs of internal load balancers of others that endpoints name and certainly may not, sorted: an
 // accelerator that has them opens them to the internet. A process without checkpoints does not know whether their
 // owners permitted them before.
-func Refused(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers, member IsMember) (
-	out []string) {
+func Refused(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers,
+	member IsMember) (out []string) {
 	for i := range endpoints {
 		e := &endpoints[i]
 		named := cmp.Or(e.ID, e.Host)

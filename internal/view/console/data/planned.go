@@ -17,8 +17,8 @@ import (
 )
 
 // Planned returns the plans that objects have in annotations, of all kinds whose plans are annotated. list returns the
-// objects of a kind. The authors of objects may write such annotations, too: of a namespace only as many are unpacked as
-// there is room for.
+// objects of a kind. The authors of objects may write such annotations, too: of a namespace only as many are unpacked
+// as there is room for.
 func Planned(list func(kind objects.Kind) []metav1.Object) (out []console.Planned) {
 	used := map[string]int{}
 	for _, k := range owner.Kinds {
