@@ -32,6 +32,10 @@ func TestMovedMemberServesItsLastValidVersion(t *testing.T) {
 	}
 	r = Compile(loadBalancer(ingress("n", "a"), bad), account(), config(), r.Memory)
 	same(t, "rules of the next pass", table(mustBuild(t, r)), want)
+	added := ingress("m", "b", broken("spec.rules[0]"))
+	added.Routes = append(added.Routes, route(added.Object, "new.example.com", "/*", "b"))
+	same(t, "rules with a new host", table(mustBuild(t, Compile(moving(was, added), account(), config(),
+		remember(ingress("n", "a"))))), append(slices.Clone(want), "80 new.example.com /* → 503"))
 	lone := loadBalancer(bad)
 	lone.Moved = map[diag.Object]intent.Member{was.Object: was}
 	same(t, "rules of a load balancer of its own", table(mustBuild(t, Compile(lone, account(), config(), nil))), want[1:])
