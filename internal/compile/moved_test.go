@@ -59,7 +59,7 @@ func TestMovedMemberGainsNothing(t *testing.T) {
 	annotation := func(short string) func(*intent.Member) {
 		return broken("metadata.annotations[alb.ingress.kubernetes.io/" + short + "]")
 	}
-	wrong := broken("spec.rules[0]")
+	wrong, open := broken("spec.rules[0]"), []func(*intent.Member){scheme(stack.InternetFacing)}
 	for name, c := range map[string]struct{ was, now []func(*intent.Member) }{
 		"source ranges are added":           {nil, []func(*intent.Member){cidrs, wrong}},
 		"source ranges are removed":         {[]func(*intent.Member){cidrs}, []func(*intent.Member){wrong}},
@@ -68,15 +68,11 @@ func TestMovedMemberGainsNothing(t *testing.T) {
 		"the kind of login is invalid":      {nil, []func(*intent.Member){annotation("auth-type")}},
 		"a login is added":                  {nil, []func(*intent.Member){login, wrong}},
 		"a login is removed":                {[]func(*intent.Member){login}, []func(*intent.Member){wrong}},
-		"the scheme changes":                {[]func(*intent.Member){scheme(stack.InternetFacing)}, []func(*intent.Member){wrong}},
-		"the scheme is not that of a group": {nil, nil},
+		"the scheme changes":                {open, []func(*intent.Member){wrong}},
+		"the scheme is not that of a group": {open, append(slices.Clone(open), wrong)},
 		"the host changes":                  {[]func(*intent.Member){moved}, []func(*intent.Member){wrong}},
 		"it never was valid":                {[]func(*intent.Member){wrong}, []func(*intent.Member){wrong}},
 	} {
-		if c.now == nil {
-			c.was = []func(*intent.Member){scheme(stack.InternetFacing)}
-			c.now = []func(*intent.Member){scheme(stack.InternetFacing), wrong}
-		}
 		before := Compile(loadBalancer(ingress("n", "a"), ingress("n", "c")), account(), config(), nil).Memory
 		lb := moving(ingress("m", "b", c.was...), ingress("m", "b", c.now...))
 		lb.Members = append(lb.Members, ingress("n", "c"))
