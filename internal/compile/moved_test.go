@@ -32,6 +32,10 @@ func TestMovedMemberServesItsLastValidVersion(t *testing.T) {
 	}
 	r = Compile(loadBalancer(ingress("n", "a"), bad), account(), config(), r.Memory)
 	same(t, "rules of the next pass", table(mustBuild(t, r)), want)
+	added := ingress("m", "b", broken("spec.rules[0]"))
+	added.Routes = append(added.Routes, route(added.Object, "new.example.com", "/*", "b"))
+	same(t, "rules with a new host", table(mustBuild(t, Compile(moving(was, added), account(), config(),
+		remember(ingress("n", "a"))))), append(slices.Clone(want), "80 new.example.com /* → 503"))
 	lone := loadBalancer(bad)
 	lone.Moved = map[diag.Object]intent.Member{was.Object: was}
 	same(t, "rules of a load balancer of its own", table(mustBuild(t, Compile(lone, account(), config(), nil))), want[1:])
@@ -55,7 +59,7 @@ func TestMovedMemberGainsNothing(t *testing.T) {
 	annotation := func(short string) func(*intent.Member) {
 		return broken("metadata.annotations[alb.ingress.kubernetes.io/" + short + "]")
 	}
-	wrong := broken("spec.rules[0]")
+	wrong, open := broken("spec.rules[0]"), []func(*intent.Member){scheme(stack.InternetFacing)}
 	for name, c := range map[string]struct{ was, now []func(*intent.Member) }{
 		"source ranges are added":           {nil, []func(*intent.Member){cidrs, wrong}},
 		"source ranges are removed":         {[]func(*intent.Member){cidrs}, []func(*intent.Member){wrong}},
@@ -64,15 +68,11 @@ func TestMovedMemberGainsNothing(t *testing.T) {
 		"the kind of login is invalid":      {nil, []func(*intent.Member){annotation("auth-type")}},
 		"a login is added":                  {nil, []func(*intent.Member){login, wrong}},
 		"a login is removed":                {[]func(*intent.Member){login}, []func(*intent.Member){wrong}},
-		"the scheme changes":                {[]func(*intent.Member){scheme(stack.InternetFacing)}, []func(*intent.Member){wrong}},
-		"the scheme is not that of a group": {nil, nil},
+		"the scheme changes":                {open, []func(*intent.Member){wrong}},
+		"the scheme is not that of a group": {open, append(slices.Clone(open), wrong)},
 		"the host changes":                  {[]func(*intent.Member){moved}, []func(*intent.Member){wrong}},
 		"it never was valid":                {[]func(*intent.Member){wrong}, []func(*intent.Member){wrong}},
 	} {
-		if c.now == nil {
-			c.was = []func(*intent.Member){scheme(stack.InternetFacing)}
-			c.now = []func(*intent.Member){scheme(stack.InternetFacing), wrong}
-		}
 		before := Compile(loadBalancer(ingress("n", "a"), ingress("n", "c")), account(), config(), nil).Memory
 		lb := moving(ingress("m", "b", c.was...), ingress("m", "b", c.now...))
 		lb.Members = append(lb.Members, ingress("n", "c"))

@@ -41,14 +41,17 @@ func (w Input) Moving(key stack.Key, before *compile.Memory, last func(o diag.Ob
 	return w
 }
 
-// LastAt finds the last valid version of an object at one of some stacks.
+// LastAt finds the last valid version of an object at one of some stacks. If several have one, each is a part.
 func LastAt(o diag.Object, at []stack.Key, memory func(stack.Key) *compile.Memory) (m intent.Member, ok bool) {
+	found := 0
 	for _, key := range at {
-		if before := memory(key); before != nil {
-			if m, ok = before.Good.Of(o); ok {
-				return m, true
-			}
+		before := memory(key)
+		if before == nil {
+			continue
+		}
+		if version, known := before.Good.Of(o); known {
+			m, found = version, found+1
 		}
 	}
-	return m, false
+	return m, found == 1
 }

@@ -6,28 +6,35 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Moved returns the version of a member that serves at the load balancer that it joins, if its present version is
 // invalid for some reasons: the last valid version at the load balancer from which it comes, with the matches that it
-// still declares. The member gets what it would have if it had moved before it became invalid, and no more: ok is false
-// if its settings or logins differ, or if a setting that restricts who is served is among the reasons.
+// still declares. Its other matches get an error. The member gets what it would have if it had moved before it became
+// invalid, and no more: ok is false if its settings differ, or if one that restricts who is served is among the
+// reasons.
 func Moved(last, now *intent.Member, reasons diag.List) (out intent.Member, ok bool) {
 	if Remembered(*last) != LastGood || now.Former || now.Withheld || len(now.Misspelt) > 0 || lacksCredentials(last) ||
 		slices.ContainsFunc(reasons, concernsOthers) || settingsOf(last) != settingsOf(now) {
 		return out, false
 	}
-	declared := map[string]string{} // authentication, by matches
-	for i := range now.Routes {
-		declared[matches(&now.Routes[i])] = intent.Content(now.Routes[i].Authentication)
+	known := map[string]*intent.Route{} // by matches
+	for i := range last.Routes {
+		known[matches(&last.Routes[i])] = &last.Routes[i]
 	}
 	out = *last
-	out.Routes = slices.DeleteFunc(slices.Clone(last.Routes), func(r intent.Route) bool {
-		authentication, declares := declared[matches(&r)]
-		return !declares || authentication != intent.Content(r.Authentication)
-	})
+	out.Routes = nil
+	serves := false
+	for _, r := range now.Routes {
+		was := known[matches(&r)]
+		if was == nil || intent.Content(was.Authentication) != intent.Content(r.Authentication) {
+			out.Routes = append(out.Routes, unavailable(r))
+			continue
+		}
+		serves, out.Routes = true, append(out.Routes, *was)
+	}
 	out.Listeners = slices.Clone(last.Listeners)
-	serves := len(out.Routes) > 0
 	for i := range out.Listeners {
 		l := &out.Listeners[i]
 		if !slices.ContainsFunc(now.Listeners, func(o intent.Listener) bool {
@@ -40,6 +47,13 @@ func Moved(last, now *intent.Member, reasons diag.List) (out intent.Member, ok b
 		serves = serves || len(l.Default) > 0
 	}
 	return out, serves
+}
+
+// unavailable is a route whose requests get an error, so that no other rule answers them.
+func unavailable(r intent.Route) intent.Route {
+	answer := stack.UnavailableOf(stack.Ingress)[0]
+	return intent.Route{Source: r.Source, Ports: r.Ports, Precedence: r.Precedence, Conditions: r.Conditions, Failing: true,
+		Actions: []intent.Action{{Type: answer.Type, FixedResponse: answer.FixedResponse}}}
 }
 
 func matches(r *intent.Route) string { return requestsKey(r, ConditionsKey(r.Conditions)) }

@@ -26,7 +26,7 @@ const (
 
 // noteLeft remembers the last valid versions of objects that leave a stack and are not deleted. s.mu is held.
 func (s *Reconciler) noteLeft(w front.Input, before *compile.Memory) {
-	if before == nil || len(w.Leaving) == 0 {
+	if before == nil || len(w.Leaving) == 0 || w.Shards > 1 { // each shard has a part of a version
 		return
 	}
 	now := s.Now()

@@ -57,7 +57,9 @@ func restricts(k Key, value string) bool {
 
 // Restricts reports whether the field of a finding is an annotation that restricts who is served, for some value.
 func Restricts(path string) bool {
-	return slices.ContainsFunc(slices.Concat(restricting, schemes), func(k Key) bool { return strings.Contains(path, string(k)) })
+	return slices.ContainsFunc(slices.Concat(restricting, schemes), func(k Key) bool {
+		return strings.Contains(path, string(k))
+	})
 }
 
 // schemes are the annotations of schemes. Whether a load balancer is open without one depends on the default.
