@@ -50,39 +50,42 @@ type ObjectReference struct {
 	Name string `json:"name"`
 }
 
-// Member is an object whose wishes the load balancer carries out.
+// Member is an object that declares a part of the load balancer.
 type Member struct {
 	ObjectReference `json:",inline"`
-	// ObservedGeneration is the generation of the object that the newest pass looked at.
+	// ObservedGeneration is the generation of the object that the last reconcile read.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Accepted is false while the object has a finding that keeps a part of its wishes from taking effect.
+	// Accepted is false while a finding on the object prevents a part of its declaration from taking effect.
 	Accepted bool `json:"accepted"`
-	// ObservedVersion identifies what the newest pass read of the object: a hash of its spec and of the annotations that
-	// the controller reads. An edit of either changes it. lbc wait compares it with the object.
+	// ObservedVersion identifies the version of the object that the last reconcile read. It is a hash of the spec and of
+	// the annotations that the controller reads; an edit of these changes the hash. lbc wait compares the hash with the
+	// object.
 	// +optional
 	ObservedVersion string `json:"observedVersion,omitempty"`
 	// EffectiveVersion is the newest observed version that is in effect in AWS. It differs from observedVersion while an
-	// edit is being applied, waits or is refused, and is absent until a version is in effect.
+	// edit waits, while the controller applies an edit, and if the controller or AWS refuses an edit. It is absent until a
+	// version is in effect.
 	// +optional
 	EffectiveVersion string `json:"effectiveVersion,omitempty"`
 }
 
 // OmittedMembers are members and parts that the status does not list.
 type OmittedMembers struct {
-	// Count is how many there are.
+	// Count is the number of omitted members and parts.
 	Count int32 `json:"count"`
-	// InEffect is how many of them are in effect in AWS, in the version that the newest pass looked at.
+	// InEffect is the number of omitted members and parts that are in effect in AWS in the version that the last reconcile
+	// read.
 	// +optional
 	InEffect int32 `json:"inEffect,omitempty"`
-	// Versions are hashes of these, each of the object and of its version; at most 4000. lbc wait looks for that of an
-	// object that is not listed.
+	// Versions has a hash for each omitted object and its version; at most 4000. lbc wait searches here for an object that
+	// the status does not list.
 	// +optional
 	// +listType=atomic
 	Versions []string `json:"versions,omitempty"`
 }
 
-// ListenerStatus is a listener as AWS holds it.
+// ListenerStatus is the state of a listener in AWS.
 type ListenerStatus struct {
 	// Port of the listener.
 	Port int32 `json:"port"`
@@ -90,98 +93,98 @@ type ListenerStatus struct {
 	Protocol string `json:"protocol"`
 	// ARN of the listener.
 	ARN string `json:"arn"`
-	// Rules is how many rules it has, without its default action.
+	// Rules is the number of rules of the listener, without its default action.
 	// +optional
 	Rules int32 `json:"rules,omitempty"`
-	// Forward is where its default action forwards to; absent if that answers itself.
+	// Forward lists the target groups to which the default action forwards; absent if the default action does not forward.
 	// +optional
 	// +listType=atomic
 	Forward []ForwardStatus `json:"forward,omitempty"`
 }
 
 // ForwardStatus is one of the target groups between which a rule, or the default action of a listener, divides its
-// requests, as AWS holds it.
+// requests, in AWS.
 type ForwardStatus struct {
 	// TargetGroup is the name of the target group.
 	TargetGroup string `json:"targetGroup"`
-	// Service whose endpoints are its targets; absent for target groups that the stack does not make.
+	// Service whose endpoints are the targets; absent if the target group does not belong to the stack.
 	// +optional
 	Service *ObjectReference `json:"service,omitempty"`
 	// ServicePort is the port of the Service, by name or number.
 	// +optional
 	ServicePort string `json:"servicePort,omitempty"`
-	// Weight is its share, of the sum of the weights.
+	// Weight of the target group: its share of the requests is this weight divided by the sum of all weights.
 	Weight int32 `json:"weight"`
-	// Targets is "healthy/total", without targets that are draining; absent until AWS was asked.
+	// Targets is "healthy/total", without draining targets; absent until the controller has read the targets from AWS.
 	// +optional
 	Targets string `json:"targets,omitempty"`
 }
 
-// RuleStatus is a rule as AWS holds it.
+// RuleStatus is the state of a rule in AWS.
 type RuleStatus struct {
 	// Port of the rule's listener.
 	Port int32 `json:"port"`
-	// Priority of the rule; the lowest matching one answers.
+	// Priority of the rule. Of the rules that match a request, the rule with the lowest number answers.
 	Priority int32 `json:"priority"`
 	// ARN of the rule.
 	ARN string `json:"arn"`
 	// Match is what the rule matches.
 	// +optional
 	Match string `json:"match,omitempty"`
-	// Owner is the object that asks for the rule; absent if no present member does.
+	// Owner is the object that declares the rule; absent if no present member declares it.
 	// +optional
 	Owner *ObjectReference `json:"owner,omitempty"`
-	// ObservedGeneration is the generation of the owner that is in effect, as far as this rule goes.
+	// ObservedGeneration is the generation of the owner whose version of this rule is in effect.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Forward is where it forwards to; absent if it answers itself.
+	// Forward lists the target groups to which the rule forwards; absent if the rule does not forward.
 	// +optional
 	// +listType=atomic
 	Forward []ForwardStatus `json:"forward,omitempty"`
 }
 
-// TargetCounts counts the targets of a group by their health. AWS is asked a while after targets changed and, more
-// seldom, in the background; observedTime is when.
+// TargetCounts counts the targets of a target group by their health. The controller reads them from AWS a while after
+// targets changed and, less often, in the background.
 type TargetCounts struct {
-	// Total number of targets, draining ones included.
+	// Total number of targets, including draining targets.
 	Total int32 `json:"total"`
 	// Healthy targets.
 	Healthy int32 `json:"healthy"`
 	// Unhealthy targets.
 	Unhealthy int32 `json:"unhealthy"`
-	// Initial targets have not answered enough checks yet.
+	// Initial targets have not answered enough health checks yet.
 	Initial int32 `json:"initial"`
-	// Draining targets finish what they have begun.
+	// Draining targets complete their requests in progress.
 	Draining int32 `json:"draining"`
-	// Other targets: of groups that no listener uses, or without health checks.
+	// Other targets are in target groups that no listener uses, or have no health checks.
 	Other int32 `json:"other"`
-	// ObservedTime is when the counts were last seen to be different from before.
+	// ObservedTime is the time at which the controller last saw a change of the counts.
 	ObservedTime metav1.Time `json:"observedTime"`
 }
 
-// TargetGroupStatus is a target group as AWS holds it.
+// TargetGroupStatus is the state of a target group in AWS.
 type TargetGroupStatus struct {
 	// Name of the target group.
 	Name string `json:"name"`
 	// ARN of the target group.
 	ARN string `json:"arn"`
-	// Owner is an object that asks for the target group.
+	// Owner is an object that declares the target group.
 	// +optional
 	Owner *ObjectReference `json:"owner,omitempty"`
-	// Targets counts its targets; absent until AWS was asked.
+	// Targets counts the targets of the target group; absent until the controller has read them from AWS.
 	// +optional
 	Targets *TargetCounts `json:"targets,omitempty"`
 }
 
 // PlanStatus is the last plan that was not empty.
 type PlanStatus struct {
-	// Time at which it was carried out.
+	// Time at which the controller carried out the plan.
 	Time metav1.Time `json:"time"`
-	// Summary counts its steps, e.g. "2 to create, 1 to change, 0 to replace, 0 to delete".
+	// Summary counts the steps of the plan, e.g. "2 to create, 1 to change, 0 to replace, 0 to delete".
 	Summary string `json:"summary"`
 	// Result is Done, Waiting or Failed.
 	Result string `json:"result"`
-	// Steps with their reasons; the first ones of a long plan.
+	// Steps of the plan with their reasons; only the first steps of a long plan.
 	// +optional
 	// +listType=atomic
 	Steps []string `json:"steps,omitempty"`
@@ -189,43 +192,43 @@ type PlanStatus struct {
 
 // Finding is something that is wrong with an object, or worth knowing.
 type Finding struct {
-	// Object that it is about.
+	// Object that the finding is about.
 	Object ObjectReference `json:"object"`
 	// Code of the finding.
 	Code string `json:"code"`
-	// Class is how it behaves: invalid, notFound and conflict wait for an edit, note stops nothing, others are tried
-	// again.
+	// Class says what the finding waits for. invalid waits for an edit. notFound and conflict wait for a change in the
+	// cluster or in AWS. note stops nothing. After a finding of another class, the controller tries again.
 	Class string `json:"class"`
 	// Field or annotation of the object.
 	// +optional
 	Field string `json:"field,omitempty"`
 	// Message says what is wrong and what to do.
 	Message string `json:"message"`
-	// RequestID of the AWS call that was refused.
+	// RequestID of the call that AWS refused.
 	// +optional
 	RequestID string `json:"requestID,omitempty"`
 }
 
-// LastError is the newest failure. It stays, with its time, after recovery; conditions tell how things are now.
+// LastError is the newest failure. It stays after recovery, with its time; the conditions show the present state.
 type LastError struct {
 	Finding `json:",inline"`
-	// Time at which it began.
+	// Time at which the failure began.
 	Time metav1.Time `json:"time"`
 }
 
 // LoadBalancerStatus is the state of a load balancer.
 type LoadBalancerStatus struct {
-	// Owner is the kind of the members: Ingress or Service.
+	// Owner is the kind of the members: Ingress, Service or Gateway.
 	// +optional
 	Owner string `json:"owner,omitempty"`
-	// Cluster is the name of the cluster in the tags of its resources in AWS: --cluster-name of the controller that wrote
-	// this.
+	// Cluster is the name of the cluster in the tags of the resources in AWS: --cluster-name of the controller that wrote
+	// this status.
 	// +optional
 	Cluster string `json:"cluster,omitempty"`
-	// Controller is by what the leader of the controller that wrote this was elected: its Lease.
+	// Controller is the Lease by which the controller that wrote this status elects its leader.
 	// +optional
 	Controller string `json:"controller,omitempty"`
-	// Stack is the value of the stack tag in AWS: the group, or namespace/name.
+	// Stack is the value of the stack tag in AWS: the name of the group, or namespace/name.
 	// +optional
 	Stack string `json:"stack,omitempty"`
 	// Name of the load balancer in AWS.
@@ -237,7 +240,7 @@ type LoadBalancerStatus struct {
 	// DNSName of the load balancer.
 	// +optional
 	DNSName string `json:"dnsName,omitempty"`
-	// HostedZoneID is the canonical hosted zone of its DNS name, for alias records.
+	// HostedZoneID is the canonical hosted zone of the DNS name, for alias records.
 	// +optional
 	HostedZoneID string `json:"hostedZoneID,omitempty"`
 	// Type is application or network.
@@ -249,10 +252,11 @@ type LoadBalancerStatus struct {
 	// State in AWS: provisioning, active, active_impaired or failed.
 	// +optional
 	State string `json:"state,omitempty"`
-	// Targets is "healthy/total" over all target groups, as far as AWS was asked.
+	// Targets is "healthy/total" over all target groups whose targets the controller has read from AWS.
 	// +optional
 	Targets string `json:"targets,omitempty"`
-	// OtherARNs are further load balancers of the stack: one being replaced, or one in front of this one.
+	// OtherARNs are the ARNs of further load balancers of the stack: a load balancer that is being replaced, or a load
+	// balancer in front of this load balancer.
 	// +optional
 	// +listType=atomic
 	OtherARNs []string `json:"otherARNs,omitempty"`
@@ -260,32 +264,33 @@ type LoadBalancerStatus struct {
 	// +optional
 	// +listType=atomic
 	Members []Member `json:"members,omitempty"`
-	// Parts are the routes and ListenerSets of a Gateway by kind, namespace and name; at most 200.
+	// Parts are the routes and ListenerSets of a Gateway, sorted by kind, namespace and name; at most 200.
 	// +optional
 	// +listType=atomic
 	Parts []Member `json:"parts,omitempty"`
-	// Omitted are the members and parts for which the status has no room; absent if it lists all.
+	// Omitted counts the members and parts for which the status has no room; absent if the status lists all members and
+	// parts.
 	// +optional
 	Omitted *OmittedMembers `json:"omitted,omitempty"`
-	// Listeners by port.
+	// Listeners, sorted by port.
 	// +optional
 	// +listType=atomic
 	Listeners []ListenerStatus `json:"listeners,omitempty"`
-	// Rules by port and priority; at most 400.
+	// Rules, sorted by port and priority; at most 400.
 	// +optional
 	// +listType=atomic
 	Rules []RuleStatus `json:"rules,omitempty"`
-	// TargetGroups by name; at most 200.
+	// TargetGroups, sorted by name; at most 200.
 	// +optional
 	// +listType=atomic
 	TargetGroups []TargetGroupStatus `json:"targetGroups,omitempty"`
-	// LastPlan is the last plan that was not empty, as far as this process knows.
+	// LastPlan is the last plan that was not empty, as far as the controller knows.
 	// +optional
 	LastPlan *PlanStatus `json:"lastPlan,omitempty"`
 	// LastError is the newest failure.
 	// +optional
 	LastError *LastError `json:"lastError,omitempty"`
-	// Findings of the newest pass; at most 50.
+	// Findings of the last reconcile; at most 50.
 	// +optional
 	// +listType=atomic
 	Findings []Finding `json:"findings,omitempty"`
@@ -296,8 +301,9 @@ type LoadBalancerStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// LoadBalancer shows what became of an Ingress group or a Service: the controller writes it, and users need not. It has
-// no spec; deleting it deletes nothing in AWS, and it comes back.
+// LoadBalancer shows the state of the load balancer of an Ingress group, a Service or a Gateway. Only the controller
+// writes this object. It has no spec. If you delete it, nothing in AWS is deleted, and the controller creates the
+// object again.
 // +kubebuilder:object:root=true
 // +kubebuilder:storageversion
 // +kubebuilder:subresource:status

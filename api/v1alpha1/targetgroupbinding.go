@@ -8,34 +8,35 @@ import (
 
 // TargetGroupBindingSpec binds the endpoints of a Service to a target group.
 type TargetGroupBindingSpec struct {
-	// TargetGroupARN is the Amazon Resource Name of the target group. Either it or targetGroupName must be given.
+	// TargetGroupARN is the Amazon Resource Name of the target group. Set targetGroupARN or targetGroupName.
 	// +optional
 	TargetGroupARN string `json:"targetGroupARN,omitempty"`
-	// TargetGroupName is the name of the target group. Either it or targetGroupARN must be given.
+	// TargetGroupName is the name of the target group. Set targetGroupARN or targetGroupName.
 	// +optional
 	TargetGroupName string `json:"targetGroupName,omitempty"`
 	// MultiClusterTargetGroup says that other clusters register targets in the same target group.
 	// +optional
 	MultiClusterTargetGroup bool `json:"multiClusterTargetGroup,omitempty"`
-	// TargetType of the target group. Taken from the target group if absent.
+	// TargetType of the target group. If absent, the controller reads it from the target group.
 	// +optional
 	TargetType *v1beta1.TargetType `json:"targetType,omitempty"`
 	// ServiceRef names the Service and its port.
 	ServiceRef v1beta1.ServiceReference `json:"serviceRef"`
-	// Networking lists the rules that the security groups of the targets need. If absent, they are not touched.
+	// Networking lists the rules that the security groups of the targets need. If absent, the controller does not change
+	// rules of these security groups.
 	// +optional
 	Networking *v1beta1.TargetGroupBindingNetworking `json:"networking,omitempty"`
-	// IamRoleArnToAssume is a role in another account through which targets are registered.
+	// IamRoleArnToAssume is a role in another account. The controller assumes the role to register targets.
 	// +optional
 	IamRoleArnToAssume string `json:"iamRoleArnToAssume,omitempty"`
-	// AssumeRoleExternalId is the external id given when that role is assumed.
+	// AssumeRoleExternalId is the external id with which the controller assumes iamRoleArnToAssume.
 	// +optional
 	AssumeRoleExternalId string `json:"assumeRoleExternalId,omitempty"` //nolint:revive // the JSON name is fixed
 }
 
-// TargetGroupBindingStatus is what the controller last did.
+// TargetGroupBindingStatus is the state that the controller last observed.
 type TargetGroupBindingStatus struct {
-	// ObservedGeneration is the generation of the spec that was last carried out.
+	// ObservedGeneration is the generation of the spec that the controller last applied.
 	// +optional
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 }

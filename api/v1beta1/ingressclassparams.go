@@ -2,24 +2,25 @@ package v1beta1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// IngressGroup names the Ingress group of all Ingresses of the class, and decides which Ingresses may be in it.
+// IngressGroup names the Ingress group of all Ingresses of the class, and decides which Ingresses may join the group.
 // +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards == 1 || size(self.name) <= 60",message="the name of a group with shards has 60 characters at most"
 type IngressGroup struct {
 	// Name of the group.
 	Name string `json:"name"`
-	// Shards is how many load balancers the group may have. A further one is made when the hosts of the group do not fit
-	// on those that it has; all rules of a host are on one. The name of a group with several has 60 characters at most.
+	// Shards is the maximum number of load balancers of the group. The controller creates a further load balancer when the
+	// hosts of the group do not fit on the existing load balancers. All rules of a host are on one load balancer. If
+	// shards is greater than 1, the name of the group has at most 60 characters.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=16
 	// +optional
 	Shards *int32 `json:"shards,omitempty"`
-	// NamespaceSelector restricts the namespaces whose Ingresses may join the group, whatever their class. All if absent
-	// or empty.
+	// NamespaceSelector restricts the namespaces whose Ingresses may join the group, whatever the class of these
+	// Ingresses. If absent or empty, all namespaces.
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
-	// SettingsNamespaces are the namespaces whose Ingresses decide about what the members of the group share: settings of
-	// the load balancer, and of listeners that they use. Ingresses of other namespaces have rules, and listeners of their
-	// own. All if absent.
+	// SettingsNamespaces are the namespaces whose Ingresses may set what the members of the group share: settings of the
+	// load balancer, and of shared listeners. Ingresses of other namespaces may have only rules, and listeners that no
+	// other Ingress uses. If absent, all namespaces.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=set
@@ -48,7 +49,7 @@ type Attribute struct {
 	Value string `json:"value"`
 }
 
-// Listener carries the attributes of the listener with that protocol and port; it does not create one.
+// Listener has the attributes of the listener with this protocol and port; it does not create a listener.
 type Listener struct {
 	// Protocol of the listener.
 	Protocol ListenerProtocol `json:"protocol,omitempty"`
@@ -66,7 +67,7 @@ type ListenerProtocol string
 // +kubebuilder:validation:Pattern=subnet-[0-9a-f]+
 type SubnetID string
 
-// SubnetSelector chooses subnets by id or by tags: precisely one of them.
+// SubnetSelector selects subnets by id or by tags. Set exactly one of the two fields.
 // +kubebuilder:validation:XValidation:rule="has(self.ids) || has(self.tags)",message="must have either `ids` or `tags`"
 // +kubebuilder:validation:XValidation:rule="!(has(self.ids) && has(self.tags))",message="may not have both `ids` and `tags` set"
 // +kubebuilder:validation:XValidation:rule="!has(self.tags) || size(self.tags) > 0",message="must have at least one tag key"
@@ -75,7 +76,7 @@ type SubnetSelector struct {
 	// +kubebuilder:validation:MinItems=1
 	// +optional
 	IDs []SubnetID `json:"ids,omitempty"`
-	// Tags that a subnet must carry: every key, with one of the values.
+	// Tags that a subnet must have: every key, with one of the values of the key.
 	// +optional
 	Tags map[string][]string `json:"tags,omitempty"`
 }
@@ -94,7 +95,7 @@ type MinimumLoadBalancerCapacity struct {
 	CapacityUnits int32 `json:"capacityUnits"`
 }
 
-// IPAMConfiguration gives the address pools of a load balancer.
+// IPAMConfiguration names the address pools of a load balancer.
 type IPAMConfiguration struct {
 	// IPv4IPAMPoolId is the id of the pool of public IPv4 addresses.
 	// +optional
@@ -107,22 +108,22 @@ type IngressClassParamsSpec struct {
 	// LoadBalancerName is the name of the load balancer.
 	// +optional
 	LoadBalancerName string `json:"loadBalancerName,omitempty"`
-	// CertificateArn lists certificates of the HTTPS listeners; the first is the default one.
+	// CertificateArn lists certificates of the HTTPS listeners; the first is the default certificate.
 	// +optional
 	CertificateArn []string `json:"certificateArn,omitempty"`
-	// ImportTLSSecrets decides whether the Secrets that spec.tls names are imported into ACM.
+	// ImportTLSSecrets decides whether the controller imports the Secrets that spec.tls names into ACM.
 	// +optional
 	ImportTLSSecrets *bool `json:"importTLSSecrets,omitempty"`
-	// NamespaceSelector restricts the namespaces whose Ingresses may use the class. All if absent or empty.
+	// NamespaceSelector restricts the namespaces whose Ingresses may use the class. If absent or empty, all namespaces.
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
-	// Group puts all Ingresses of the class into one group.
+	// Group puts all Ingresses of the class into one Ingress group.
 	// +optional
 	Group *IngressGroup `json:"group,omitempty"`
 	// Scheme of the load balancers.
 	// +optional
 	Scheme *LoadBalancerScheme `json:"scheme,omitempty"`
-	// InboundCIDRs that may reach the load balancers.
+	// InboundCIDRs are the address ranges that may reach the load balancers.
 	// +optional
 	InboundCIDRs []string `json:"inboundCIDRs,omitempty"`
 	// SSLPolicy of the HTTPS listeners.
@@ -146,19 +147,19 @@ type IngressClassParamsSpec struct {
 	// LoadBalancerAttributes to set.
 	// +optional
 	LoadBalancerAttributes []Attribute `json:"loadBalancerAttributes,omitempty"`
-	// Listeners carries listener attributes.
+	// Listeners sets attributes of listeners.
 	// +optional
 	Listeners []Listener `json:"listeners,omitempty"`
 	// MinimumLoadBalancerCapacity reserves capacity.
 	// +optional
 	MinimumLoadBalancerCapacity *MinimumLoadBalancerCapacity `json:"minimumLoadBalancerCapacity,omitempty"`
-	// IPAMConfiguration gives address pools.
+	// IPAMConfiguration names address pools.
 	// +optional
 	IPAMConfiguration *IPAMConfiguration `json:"ipamConfiguration,omitempty"`
 	// PrefixListsIDsLegacy is the former spelling of prefixListsIDs.
 	// +optional
 	PrefixListsIDsLegacy []string `json:"PrefixListsIDs,omitempty"`
-	// PrefixListsIDs that may reach the load balancers.
+	// PrefixListsIDs are the ids of prefix lists whose addresses may reach the load balancers.
 	// +optional
 	PrefixListsIDs []string `json:"prefixListsIDs,omitempty"`
 	// WAFv2ACLArn is the ARN of the WAFv2 web ACL of the load balancers.

@@ -52,7 +52,7 @@ type SecurityGroup struct {
 	GroupID string `json:"groupID"`
 }
 
-// NetworkingPeer is one source of traffic: precisely one of its fields is set.
+// NetworkingPeer is one source of traffic. Set exactly one of its fields.
 // +kubebuilder:validation:XValidation:rule="has(self.ipBlock) != has(self.securityGroup)",message="a peer is either an ipBlock or a securityGroup; write two peers for both"
 type NetworkingPeer struct {
 	// IPBlock admits a range of addresses.
@@ -75,10 +75,10 @@ const (
 
 // NetworkingPort is a port to admit.
 type NetworkingPort struct {
-	// Protocol to admit; TCP if absent.
+	// Protocol to admit. If absent, TCP.
 	// +optional
 	Protocol *NetworkingProtocol `json:"protocol,omitempty"`
-	// Port to admit: a number or, for ip targets, the name of a container port. All ports if absent.
+	// Port to admit: a number or, for ip targets, the name of a container port. If absent, all ports.
 	// +optional
 	Port *intstr.IntOrString `json:"port,omitempty"`
 }
@@ -87,7 +87,7 @@ type NetworkingPort struct {
 type NetworkingIngressRule struct {
 	// From lists the peers that may reach the targets.
 	From []NetworkingPeer `json:"from"`
-	// Ports lists what they may reach. If empty, all TCP ports.
+	// Ports lists the ports that the peers may reach. If empty, the peers may reach all TCP ports.
 	Ports []NetworkingPort `json:"ports"`
 }
 
@@ -99,69 +99,70 @@ type TargetGroupBindingNetworking struct {
 }
 
 // TargetGroupBindingSpec binds the endpoints of a Service to a target group. The order of the fields is part of the
-// checkpoint format of the existing controller. What describes the target group may not change once the controller has
-// matched the binding with it, which is when all of it is filled in.
+// checkpoint format of the existing controller. The fields that describe the target group may not change once the
+// controller has found the target group and has set all of these fields.
 // +kubebuilder:validation:XValidation:rule="!(has(self.targetType) && self.targetType == 'ip' && has(self.nodeSelector))",message="TargetGroupBinding cannot set NodeSelector when TargetType is ip; remove nodeSelector, or bind a target group of type instance"
 // +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol)) || (has(self.targetGroupARN) && self.targetGroupARN == oldSelf.targetGroupARN)",message="TargetGroupBinding update may not change these immutable fields: spec.targetGroupARN"
 // +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol)) || (has(self.targetType) && self.targetType == oldSelf.targetType)",message="TargetGroupBinding update may not change these immutable fields: spec.targetType"
 // +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol) && has(oldSelf.ipAddressType)) || (has(self.ipAddressType) && self.ipAddressType == oldSelf.ipAddressType)",message="TargetGroupBinding update may not change these immutable fields: spec.ipAddressType"
 // +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol) && has(oldSelf.vpcID) && size(oldSelf.vpcID) > 0) || (has(self.vpcID) && self.vpcID == oldSelf.vpcID)",message="TargetGroupBinding update may not change these immutable fields: spec.vpcID"
 type TargetGroupBindingSpec struct {
-	// TargetGroupARN is the Amazon Resource Name of the target group. Either it or targetGroupName must be given.
+	// TargetGroupARN is the Amazon Resource Name of the target group. Set targetGroupARN or targetGroupName.
 	// +optional
 	TargetGroupARN string `json:"targetGroupARN,omitempty"`
-	// TargetGroupName is the name of the target group. Either it or targetGroupARN must be given.
+	// TargetGroupName is the name of the target group. Set targetGroupARN or targetGroupName.
 	// +optional
 	TargetGroupName string `json:"targetGroupName,omitempty"`
 	// MultiClusterTargetGroup says that other clusters register targets in the same target group.
 	// +optional
 	MultiClusterTargetGroup bool `json:"multiClusterTargetGroup,omitempty"`
-	// TargetType of the target group. Taken from the target group if absent.
+	// TargetType of the target group. If absent, the controller reads it from the target group.
 	// +optional
 	TargetType *TargetType `json:"targetType,omitempty"`
-	// TargetGroupProtocol is the protocol of the target group. Taken from the target group if absent.
+	// TargetGroupProtocol is the protocol of the target group. If absent, the controller reads it from the target group.
 	// +optional
 	TargetGroupProtocol *Protocol `json:"targetGroupProtocol,omitempty"`
 	// ServiceRef names the Service and its port.
 	ServiceRef ServiceReference `json:"serviceRef"`
-	// Networking lists the rules that the security groups of the targets need. If absent, they are not touched.
+	// Networking lists the rules that the security groups of the targets need. If absent, the controller does not change
+	// rules of these security groups.
 	// +optional
 	Networking *TargetGroupBindingNetworking `json:"networking,omitempty"`
-	// NodeSelector chooses the nodes to register, for instance targets.
+	// NodeSelector selects the nodes to register. Only for targets of type instance.
 	// +optional
 	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
-	// IPAddressType of the target group. Taken from the target group if absent.
+	// IPAddressType of the target group. If absent, the controller reads it from the target group.
 	// +optional
 	IPAddressType *IPAddressType `json:"ipAddressType,omitempty"`
-	// VpcID is the VPC of the target group. Taken from the target group if absent.
+	// VpcID is the VPC of the target group. If absent, the controller reads it from the target group.
 	// +optional
 	VpcID string `json:"vpcID,omitempty"`
-	// IamRoleArnToAssume is a role in another account through which targets are registered.
+	// IamRoleArnToAssume is a role in another account. The controller assumes the role to register targets.
 	// +optional
 	IamRoleArnToAssume string `json:"iamRoleArnToAssume,omitempty"`
-	// AssumeRoleExternalId is the external id given when that role is assumed.
+	// AssumeRoleExternalId is the external id with which the controller assumes iamRoleArnToAssume.
 	// +optional
 	AssumeRoleExternalId string `json:"assumeRoleExternalId,omitempty"` //nolint:revive // the JSON name is fixed
 }
 
-// BoundTargets counts the targets of a target group that many clusters may share. AWS is asked a while after targets
-// changed, for readiness gates, and more seldom in the background.
+// BoundTargets counts the targets of a target group that several clusters may share. The controller reads them from AWS
+// a while after targets changed, for readiness gates, and less often in the background.
 type BoundTargets struct {
-	// Registered targets, without draining ones.
+	// Registered targets, without draining targets.
 	Registered int32 `json:"registered"`
-	// Healthy ones of these.
+	// Healthy targets among the registered targets.
 	Healthy int32 `json:"healthy"`
 }
 
-// TargetGroupBindingStatus is what the controller last did.
+// TargetGroupBindingStatus is the state that the controller last observed.
 type TargetGroupBindingStatus struct {
-	// ObservedGeneration is the generation of the spec that was last carried out.
+	// ObservedGeneration is the generation of the spec that the controller last applied.
 	// +optional
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// Targets of the target group, as they were read last; absent until AWS was asked.
+	// Targets counts the targets of the target group; absent until the controller has read them from AWS.
 	// +optional
 	Targets *BoundTargets `json:"targets,omitempty"`
-	// Conditions of the binding; the type Ready is maintained.
+	// Conditions of the binding. The controller maintains the type Ready.
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }

@@ -328,7 +328,7 @@ func (s *apiServer) stream(w http.ResponseWriter, r *http.Request, q request) {
 	if _, ok := s.inProtobuf(r, empty); ok {
 		w.Header().Set("Content-Type", runtime.ContentTypeProtobuf+";stream=watch")
 		form := s.protobuf.StreamSerializer
-		frames := streaming.NewEncoder(form.Framer.NewFrameWriter(w), form.Serializer)
+		frames := streaming.NewEncoder(form.NewFrameWriter(w), form.Serializer)
 		send = func(kind watch.EventType, raw []byte) {
 			data, _ := s.inProtobuf(r, raw)
 			_ = frames.Encode(&metav1.WatchEvent{Type: string(kind), Object: runtime.RawExtension{Raw: data}})

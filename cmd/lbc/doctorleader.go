@@ -66,8 +66,9 @@ func (o *doctorOptions) leaderReport(ctx context.Context, k client.Reader, now t
 	m := &corev1.ConfigMap{}
 	switch err := k.Get(ctx, key, m); {
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("there is no ConfigMap %s: no leader of a version that writes it has led for a minute, or the "+
-			"leader has no right to write it, as its log says. To examine the cluster, run lbc doctor without --leader", key)
+		return fmt.Errorf("there is no ConfigMap %s: either no leader that writes this report has led for a minute, or "+
+			"the leader may not write the ConfigMap, which its log shows. To examine the cluster, run lbc doctor without "+
+			"--leader", key)
 	case err != nil:
 		return fmt.Errorf("reading ConfigMap %s: %w", key, err)
 	}

@@ -135,7 +135,8 @@ func unknownAttributes(src *source, found []finding) (out []finding) {
 				}) {
 					continue
 				}
-				text := fmt.Sprintf("attribute %s is unknown to this version: unless it is newer, AWS refuses it", key)
+				text := fmt.Sprintf("attribute %s is unknown to this version of lbc: AWS refuses the attribute, unless it is "+
+					"newer than lbc", key)
 				out = append(out, finding{File: p.file, Line: p.line(path), Severity: severityWarning, Object: name,
 					Field: path, Reason: string(diag.IgnoredSetting), Message: text,
 					Remedy: "check its spelling, or remove it"})

@@ -33,9 +33,10 @@ const acceleratorHead = `# Reference of GlobalAccelerators
 For teams who declare accelerators of AWS Global Accelerator.
 Afterwards you know each field, its default and its limits.
 
-` + generated + `The fields of GlobalAccelerator, of group ` + "`aga.k8s.aws`" + `, version ` + "`v1beta1`" +
-	`. The kind is namespaced. [global-accelerator.md](tasks/global-accelerator.md) tells how they are
-used; ` + "`lbc lint`" + ` checks manifests without a cluster. A field that is required is in bold.
+` + generated + `The fields of kind GlobalAccelerator in API group ` + "`aga.k8s.aws`" + `, version ` + "`v1beta1`" +
+	`. The kind is namespaced.
+[global-accelerator.md](tasks/global-accelerator.md) says how to use GlobalAccelerators.
+` + "`lbc lint`" + ` checks manifests without a cluster. Required fields are in bold.
 
 `
 
@@ -76,7 +77,7 @@ func (s *described) rows(b *strings.Builder, path string) {
 		meaning := strings.ReplaceAll(strings.ReplaceAll(f.Description, "\n", " "), "|", "\\|")
 		if f.Items != nil {
 			for _, r := range f.Items.Rules {
-				meaning += " Of each: " + r.Message + "."
+				meaning += " For each entry: " + r.Message + "."
 			}
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", label, f.kind(), absent, meaning)

@@ -25,12 +25,12 @@ Afterwards you know each annotation, how to write its value, and what a mistake 
 | string | any text; the controller does not trim it |
 | bool | ` + "`true`, `false`, `1`, `0`, `t`, `f`, `T`, `F`, `TRUE`, `FALSE`, `True`, `False`" + ` |
 | int32, int64 | a decimal number without blanks |
-| list | items separated by commas. The controller ignores empty items, and blanks around items. An item cannot contain a comma |
+| list | items separated by commas. The controller ignores empty items and the blanks around items. An item cannot contain a comma |
 | map | ` + "`key=value`" +
-	` items separated by commas. The controller ignores blanks around keys and values, and a comma at the end. A backslash makes the next character part of the value: ` + "`\\,`" + ` is a comma. If a key occurs twice, its last value applies |
-| json | JSON. Names of members may have any case. An unknown member has no effect, and a note names it; an edit that misspells a name is invalid |
+	` items separated by commas. The controller ignores the blanks around keys and values, and a comma at the end. A backslash makes the next character part of the value: ` + "`\\,`" + ` is a comma. If a key occurs twice, its last value applies |
+| json | JSON. The names of members are not case-sensitive. An unknown member has no effect, and a note names the member. An edit that misspells the name of a member is invalid |
 
-If a value is invalid, the object gets an event with the annotation and the form of a valid value.
+If a value is invalid, an event on the object names the annotation and says how to write a valid value.
 The other members of its group are not affected.
 If a key has one of the prefixes below and is unknown, an event names the most similar known key.
 
@@ -38,10 +38,10 @@ If a key has one of the prefixes below and is unknown, an event names the most s
 
 | Column | Meaning |
 |---|---|
-| Read on | the kind of objects on which the controller reads the annotation |
-| Class field | the field of IngressClassParams that takes precedence. If the field is set, the controller ignores the annotation; for attributes and tags, it ignores only keys that the field has. A note on the Ingress names an ignored annotation whose value differs |
+| Read on | the kinds of objects on which the controller reads the annotation |
+| Class field | the field of IngressClassParams that takes precedence. If the field is set, the controller ignores the annotation. For attributes and tags, the controller ignores only keys that the field has. If the value of an ignored annotation differs from the field, a note on the Ingress names the annotation |
 | In a group | how the values of several Ingresses of a group combine |
-| A mistake costs | what the controller does not create or change while the value is invalid: the object's own routes, a listener, the load balancer that the group shares, the network load balancer in front of it, a certificate, or an add-on, on which no traffic depends |
+| A mistake costs | what the controller does not create or change while the value is invalid. *route*: routes of the object. *listener*: a listener. *load balancer*: the load balancer, which a group shares. *frontend*: the network load balancer in front of the ALB. *certificate*: a certificate. *add-on*: a setting on which no traffic depends |
 `
 
 // annotations is the reference page of all annotations, in Markdown. root is the directory of the module.
@@ -76,7 +76,7 @@ These annotations have no effect, and a note on the object says so:
 - annotations of a Service that is a backend only of routes.
 
 The controller itself writes annotations with prefix ` + "`gateway.k8s.aws.addon.`" + `.
-They record which add-ons it must remove when the configuration no longer has them.
+They record that the controller must remove a web ACL, a Shield protection or reserved capacity when the configuration no longer has it.
 `)
 	return b.String(), nil
 }

@@ -16,11 +16,11 @@ const chartReadmeHead = `# aws-load-balancer-controller
 
 No image is published yet. [Install with Helm](../../docs/install.md) says how to build one, what differs from the existing chart, and how to upgrade from it. ` + "`clusterName`" + `,
 ` + "`image.repository`" + ` and ` + "`image.tag`" +
-	` are needed; an unknown name is refused with the one that is meant.
+	` are required. For an unknown value, Helm's error names the value that you probably mean.
 
 ## Values
 
-"Differs" marks what the existing chart does otherwise, "Ours" what it does not have.
+"Differs" marks what is different in the chart of the AWS Load Balancer Controller v3.5 (the existing chart). "Ours" marks values that the existing chart does not have.
 `
 
 // chartReadme is the README of the chart, made of values.yaml: a heading for each part, a row for each value with the

@@ -40,7 +40,7 @@ const kindsHead = `# Reference of the kinds of elbv2.k8s.aws
 For users and operators who write or read these objects.
 Afterwards you know each field, its default and its limits.
 
-` + generated + `The fields of the stored version of each kind, as ` + "`kubectl explain`" +
+` + generated + `Fields of the stored version of each kind, as ` + "`kubectl explain`" +
 	` shows them. Required fields are in bold.
 
 `

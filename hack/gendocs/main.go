@@ -168,12 +168,14 @@ func findings(root string) (string, error) {
 	var b strings.Builder
 	b.WriteString("# Findings\n\n" + generated + "Every finding ends with its code in brackets.\n" +
 		"Its text says what is wrong, in which field, and what to do.\n\n" +
-		"The event of a finding has the reason in the table, with two exceptions: " +
-		"if AWS refuses a write, the reason is FailedDeployModel, and if something fails before the first write, it is " +
-		"FailedBuildModel.\n\n" +
+		"The table shows the reason of the event, with two exceptions.\n" +
+		"If AWS refuses a write, the reason is FailedDeployModel.\n" +
+		"If something fails before the first write, the reason is FailedBuildModel.\n\n" +
 		"A finding of class *note* stops nothing. A finding of class *invalid* waits for an edit.\n" +
-		"After a finding of another class, the controller tries again.\n\n| Code | Event reason | Class | Meaning " +
-		"|\n|---|---|---|---|\n")
+		"A finding of class *conflict* or *notFound* waits for a change in the cluster or in AWS.\n" +
+		"After a finding of another class, the controller tries again.\n\n" +
+		"A *group* is a set of Ingresses or Services that share a load balancer; these objects are its *members*.\n\n" +
+		"| Code | Event reason | Class | Meaning |\n|---|---|---|---|\n")
 	codes := diag.Codes()
 	slices.Sort(codes)
 	for _, c := range codes {
@@ -199,9 +201,10 @@ func flags() string {
 	generated := introduction("operators who configure the controller",
 		"know the name, the default and the meaning of each flag and feature gate")
 	var b strings.Builder
-	b.WriteString("# Flags\n\n" + generated + "Flags have the names of the AWS Load Balancer Controller, and its " +
-		"defaults unless a row says otherwise.\nColumn *Only here* marks the flags that it does not have.\n\n" +
-		"| Flag | Only here | Default | Meaning |\n|---|---|---|---|\n")
+	b.WriteString("# Flags\n\n" + generated + "The flags have the names of the flags of the AWS Load Balancer " +
+		"Controller v3.5 (the *existing controller*). They have the same defaults, unless a row says otherwise.\nColumn " +
+		"*Only here* marks the flags that the existing controller does not have.\n\n| Flag | Only here | Default | Meaning " +
+		"|\n|---|---|---|---|\n")
 	config.FlagSet(&config.Config{}).VisitAll(func(f *pflag.Flag) {
 		if f.Name == "feature-gates" {
 			return
@@ -237,11 +240,11 @@ Once you allow the action, the controller completes the work without a restart.
 
 | Policy | For |
 |---|---|
-| [iam_policy.json](install/iam_policy.json), and for other partitions [_cn](install/iam_policy_cn.json), [_us-gov](install/iam_policy_us-gov.json), [_eusc](install/iam_policy_eusc.json), [_iso](install/iam_policy_iso.json), [_isob](install/iam_policy_isob.json), [_isoe](install/iam_policy_isoe.json), [_isof](install/iam_policy_isof.json) | the standard policy, which installations of the AWS Load Balancer Controller have. It suffices, except for web ACLs by name (` + "`wafv2:ListWebACLs`" + `), certificates from Secrets or on request, trust stores of Gateways, and limits of the account above AWS's defaults |
+| [iam_policy.json](install/iam_policy.json), and for other partitions [_cn](install/iam_policy_cn.json), [_us-gov](install/iam_policy_us-gov.json), [_eusc](install/iam_policy_eusc.json), [_iso](install/iam_policy_iso.json), [_isob](install/iam_policy_isob.json), [_isoe](install/iam_policy_isoe.json), [_isof](install/iam_policy_isof.json) | the standard policy, which installations of the AWS Load Balancer Controller have. The standard policy suffices, with these exceptions: web ACLs by name (` + "`wafv2:ListWebACLs`" + `), certificates from Secrets or on request, trust stores of Gateways, and limits of the account above AWS's defaults |
 | [iam_policy_certificates.json](install/iam_policy_certificates.json) | in addition, for certificates that the controller requests (gate ` + "`EnableCertificateManagement`" + `) |
 | [iam_policy_globalaccelerator.json](install/iam_policy_globalaccelerator.json) | in addition, for [GlobalAccelerators](tasks/global-accelerator.md) (gate ` + "`GlobalAcceleratorController`" + `) |
-| [iam_policy_v1_to_v2_additional.json](install/iam_policy_v1_to_v2_additional.json) | in addition, for load balancers of version 1 of the existing controller |
-| [iam_policy_targetgroupbindings.json](install/iam_policy_targetgroupbindings.json) | instead, if you use only TargetGroupBindings to your own target groups, without security group rules. The controller reports no missing right: once after each start it asks AWS for load balancers, and accepts the refusal |
+| [iam_policy_v1_to_v2_additional.json](install/iam_policy_v1_to_v2_additional.json) | in addition, for load balancers of version 1 of the AWS Load Balancer Controller |
+| [iam_policy_targetgroupbindings.json](install/iam_policy_targetgroupbindings.json) | instead, if you use only TargetGroupBindings to your own target groups, without security group rules. With this policy, the controller reports no missing right. Once after each start, the controller asks AWS for load balancers, and accepts AWS's refusal |
 | ` + "`lbc iam-policy --cluster-name NAME`" +
 	` | instead, the smallest policy: the actions below, with the [restrictions of writes](#what-the-smallest-policy-restricts) in the next section. ` + "`-o terraform`" + ` and ` + "`-o cloudformation`" + ` print it for these tools |
 
@@ -250,53 +253,53 @@ Once you allow the action, the controller completes the work without a restart.
 IAM allows a write only if the resource has the tag that the table names. ` + "`NAME`" + ` is the value of ` +
 	"`--cluster-name`" + `.
 
-| The controller writes to | Condition | More only with feature |
+| The controller writes to | Condition | With a feature, IAM also allows |
 |---|---|---|
 | load balancers, target groups and trust stores: changes, deletion, new listeners | tag ` + "`elbv2.k8s.aws/cluster: NAME`" + ` of the resource | ` + "`existing-load-balancers`" + `: load balancers without a tag of a cluster |
 | listeners and rules: changes, deletion, priorities, certificates; new rules of a listener | the same tag of the listener or rule | ` + "`existing-load-balancers`, `untagged-listeners`" + `: listeners and rules without a tag of a cluster |
 | targets | the same tag of the target group | ` + "`foreign-target-groups`" + `: any target group |
-| rules of the security groups of load balancers, and deletion of these groups | the same tag of the group | |
+| rules of the security groups of load balancers, and deletion of these security groups | the same tag of the security group | |
 | rules of the security groups of nodes and pods | tag ` + "`kubernetes.io/cluster/NAME`" +
-	` of the group, which EKS sets | ` + "`foreign-security-groups`" + `: any group of the VPC |
+	` of the security group, which EKS sets | ` + "`foreign-security-groups`" + `: any security group of the VPC |
 | certificates that the controller requests or imports | tag ` + "`elbv2.k8s.aws/cluster: NAME`" +
 	` of the certificate | |
 | accelerators | the same tag of the accelerator | |
 | new resources | the request sets the same tag | |
-| tags | the resource already has the same tag, and the request does not set it; or the call creates the resource | ` + "`existing-load-balancers`, `untagged-listeners`" + `: the request sets the tag on a resource without a tag of a cluster |
+| tags | the resource already has the same tag, and the request does not set this tag; or the same call creates the resource | ` + "`existing-load-balancers`, `untagged-listeners`" + `: the request sets the tag on a resource without a tag of a cluster |
 | records in Route 53 that prove who owns a name | type CNAME, in any zone | |
 | objects in S3 for trust stores | the bucket and the prefix of the cluster | |
 
-With every feature, IAM refuses writes to resources of another cluster, except targets in its target groups and rules of its security groups.
+Even with all features, IAM refuses writes to resources of another cluster. The exceptions are targets in target groups of the other cluster, and rules of its security groups.
 
 The smallest policy does not restrict:
 
-- reads: AWS does not check tags there, so the policy allows reads of all resources;
+- reads: AWS does not check tags for reads, so the policy allows reads of all resources;
 - web ACLs and Shield Advanced (statement AddOns): web ACLs and protections have no tag of the cluster, and AWS does not check the tags of the load balancer;
-- which certificates get the tag of the cluster (statement TagCreatedCertificates): no condition of ACM distinguishes a new certificate from another one without a tag;
+- which certificates get the tag of the cluster (statement TagCreatedCertificates): no condition of ACM distinguishes a new certificate from an existing certificate without a tag;
 - which accelerators get the tag of the cluster (statement TagCreatedAccelerators): Global Accelerator has no such condition either;
 - the targets of a rule: IAM checks the listener, not the target groups ([security-model.md](security-model.md) says what the controller checks).
 
-Without ` + "`--cluster-name`" + `, the tag of any cluster counts. Security groups of nodes then need the tag ` +
+Without ` + "`--cluster-name`" + `, the policy accepts the tag of any cluster. Security groups of nodes then need the tag ` +
 	"`aws:eks:cluster-name`" + `, which only EKS sets.
-The same holds if the name is an IAM variable, because keys of conditions cannot contain wildcards or variables.
+The same applies if the name is an IAM variable, because keys of conditions cannot contain wildcards or variables.
 
-Before you attach the smallest policy to an existing installation, check three things:
+Before you attach the smallest policy to an existing installation, check whether one of these conditions applies:
 
 - The gate ` + "`ListenerRulesTagging`" +
-	` was off at some time: the policy does not allow changes of listeners and rules without tags. Add the feature ` +
-	"`untagged-listeners`" + ` until they have tags.
+	` was off at some time: the policy does not allow changes of listeners and rules without tags. Until they have tags, add the feature ` +
+	"`untagged-listeners`" + `.
 - TargetGroupBindings name your own target groups: add ` + "`foreign-target-groups`" + `, or set ` +
 	"`--bindable-target-groups`" + ` to their names.
 - A security group of nodes or pods lacks the tag ` + "`kubernetes.io/cluster/NAME`" + `: tag it, or add ` +
 	"`foreign-security-groups`" + `.
 
 If AWS refuses a call, nothing in AWS changes, and an event names the statement and the feature.
-The published policies above have none of these conditions, because existing installations have none.
+The published policies above do not have these conditions, because the policies of existing installations do not have them.
 
 ## Features
 
 ` + "`lbc iam-policy`" + ` accepts the flags of the controller. ` + "`--without outposts,ipam`" +
-	` omits features by name, and ` + "`--with foreign-target-groups`" + ` adds one.
+	` omits features by name, and ` + "`--with foreign-target-groups`" + ` adds a feature.
 ` + "`--only global-accelerator`" + ` prints only the statements of a feature, for a second policy.
 IAM allows 6,144 characters in one policy. If you need many features, print some of them as a second policy.
 
@@ -316,7 +319,7 @@ Further rights are in these roles:
 	` | always |
 | ConfigMaps, for [holds](operations/hold.md#hold), in the controller's namespace | ` + "`list`, `watch`" + ` | always |
 | the report of the [doctor in the leader](doctor.md#in-the-leader), in the controller's namespace | ` + "`get`, `update`" + ` | always |
-| ConfigMap ` + "`quic-server-id-worker-tracker`" + `, which counts processes that make server ids of QUIC, in the controller's namespace | ` + "`get`, `update`" + ` | always |
+| ConfigMap ` + "`quic-server-id-worker-tracker`" + `, which counts the processes that create QUIC server ids, in the controller's namespace | ` + "`get`, `update`" + ` | always |
 | the Secret of the webhooks' certificate, in the controller's namespace | ` + "`create`; `get` and `update`" +
 	` by name | if the controller issues the certificate |
 | the two webhook configurations | ` + "`get`, `patch`" + ` | if the controller issues the certificate |
@@ -325,8 +328,8 @@ Further rights are in these roles:
 
 The chart sets ` + "`multiClusterTargetGroups`" + ` itself if Helm finds a TargetGroupBinding with ` +
 	"`multiClusterTargetGroup`" + `.
-The roles of the existing chart suffice, except for optional rights and the rights on the webhooks' certificate.
-Tests compare the rights with all requests of the controller: the roles grant each request, and each right is needed or has a reason.
+The roles of the chart of the AWS Load Balancer Controller v3.5 suffice, except for optional rights and the rights on the webhooks' certificate.
+Tests compare the rights with all requests of the controller: the roles grant each request, and there is a reason for each right.
 
 If the API server refuses a request, the controller reports the verb, the resource and a remedy until you grant the right.
 The report is in the log, on ` + "`/readyz?verbose`" + `, in an event on the controller's pod and in ` +
@@ -338,9 +341,9 @@ Everything that does not need the right continues. Missing rights on Secrets are
 `
 
 const optionalHead = `
-Some rights are optional. If one is missing, the controller logs that once:
+Some rights are optional. If an optional right is missing, the controller logs this once:
 
-| Without rights on | You lose |
+| Without rights on | Effect |
 |---|---|
 `
 

@@ -66,6 +66,7 @@ type build struct {
 	servesHTTP bool
 	rules      []stack.Rule
 	keep       stack.Keep
+	keptTags   map[string]bool                  // of keep
 	refused    map[refusedGroup]diag.Diagnostic // as the compiler has them
 	denied     map[deniedGroup]diag.Diagnostic  // target groups that members name and may not
 	unread     bool                             // the owner of a target group is unknown; keptActions resets it
@@ -90,6 +91,7 @@ type build struct {
 	certified           map[memberPort]intent.Listener
 	finder              *certificates.Finder
 	hosts               *hostIndex // nil until it is needed
+	expressions         map[string]hostPattern
 	guarded             map[guardedVersion]guardedMember
 	refusedCertificates map[string]bool // those for which the load balancer has no room, by identity
 	// certificatesOwned are the certificates that the stack has in ACM, and ownedIDs their identities.

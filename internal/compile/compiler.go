@@ -238,8 +238,8 @@ func (c *compiler) newBuild() *build {
 		// of a rule, a target group and a binding
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n),
 		origins: make(map[stack.Ref]Origin, 3*min(routes, intent.MaxGroupRules)),
-		refused: map[refusedGroup]diag.Diagnostic{},
-		labels:  maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings, Departed: c.departed()},
+		refused: map[refusedGroup]diag.Diagnostic{}, keptTags: map[string]bool{},
+		labels: maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings, Departed: c.departed()},
 	}
 	for i, found := range c.restored.Findings {
 		b.notes[i] = slices.Clone(found)

@@ -105,9 +105,9 @@ func (c *compiler) noteKept(b *build) {
 	for i := range b.members {
 		if m := &b.members[i]; !m.State.LeftOut() {
 			b.note(i, diag.New(m.Object, "", diag.SettingsWait,
-				fmt.Sprintf("changes to the load balancer's settings, ports and certificates are on hold: %s is invalid or under "+
-					"dry run, and its last valid version is unknown; rules and targets are still updated", names),
-				"correct it, or remove its annotation dry-run; see its events"))
+				fmt.Sprintf("the load balancer's settings, ports and certificates do not change, because the last valid version "+
+					"of %s is unknown, and the present one is invalid or under dry run; rules and targets are still updated", names),
+				"correct what this note names, as its events say, or remove its annotation dry-run"))
 		}
 	}
 }

@@ -113,6 +113,21 @@ func TestCertificatesCostInProportion(t *testing.T) {
 	}
 }
 
+// TestExpressionsOfHostsTakeLittle has a tenant serve hosts by regular expressions whose programs are a thousand times
+// as long as their texts, beside a certificate whose names are compared with all hosts of the group.
+func TestExpressionsOfHostsTakeLittle(t *testing.T) { // it counts what others would allocate, so it is not parallel
+	var expressions []string
+	for i := range 60 {
+		expressions = append(expressions, fmt.Sprintf("^(%s%d){1000}$", strings.Repeat("a", 100), i))
+	}
+	lb := ofGroup(ingress("shop", "web", aged(1)), ingress("mal", "evil", aged(10), servingHosts(expressions...)),
+		ingress("other", "tls", aged(20), importing("b.test")))
+	pass := func() { Compile(lb, withCertificates(25, 0, lb.Members[2]), owningConfig(), nil) }
+	if got := growth.Bytes(pass) / (1 << 20); got > 8 {
+		t.Errorf("a pass allocates %.0f MiB", got)
+	}
+}
+
 func owningConfig() Config {
 	cfg := config()
 	cfg.OwnCertificates = true

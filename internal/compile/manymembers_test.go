@@ -20,6 +20,15 @@ func TestManySmallMembersCostInProportion(t *testing.T) {
 		"with ports of their own": func(i int, m *intent.Member) { m.Listeners[0].Port = int32(1000 + i) }, //nolint:gosec // small
 		"that set the scheme":     func(_ int, m *intent.Member) { scheme(stack.InternetFacing)(m) },
 		"that set a protection":   func(_ int, m *intent.Member) { shield(true)(m) },
+		"with ranges of their own": func(i int, m *intent.Member) {
+			m.Listeners[0].InboundCIDRs = set(m, "inbound-cidrs", []string{fmt.Sprintf("10.0.%d.%d/32", i>>8, i&255)})
+		},
+		"with tags of their own": func(i int, m *intent.Member) {
+			m.Settings.Tags = map[string]intent.Field[string]{fmt.Sprint("k", i): set(m, "tags", "v")}
+		},
+		"with attributes of their own": func(i int, m *intent.Member) {
+			m.Settings.Attributes = map[string]intent.Field[string]{fmt.Sprint("k", i): set(m, "load-balancer-attributes", "v")}
+		},
 	} {
 		growth.AtMost(t, 1.35, "microseconds of a compilation, by members "+name, func(n int) float64 {
 			members := []intent.Member{ingress("shop", "web", born(1), alike(1))}

@@ -125,12 +125,12 @@ func (b *build) placeAddresses() (ok bool) {
 		to := &b.lb.Subnets[i]
 		if to.PrivateIPv4, ok = subnet.IPv4Of(private); !ok && len(private) > 0 {
 			b.invalidAddresses(v4, "list one valid address inside each subnet's CIDR block",
-				"no private IPv4 address of the list is in subnet %s, or several are", subnet.ID)
+				"exactly one private IPv4 address of the list must be in subnet %s", subnet.ID)
 			return false
 		}
 		if to.IPv6, ok = subnet.IPv6Of(public); !ok && len(public) > 0 {
 			b.invalidAddresses(v6, "list one valid address inside each subnet's IPv6 CIDR block",
-				"no IPv6 address of the list is in subnet %s, or several are", subnet.ID)
+				"exactly one IPv6 address of the list must be in subnet %s", subnet.ID)
 			return false
 		}
 		if p, ok := subnet.PrefixOf(chosen); ok {

@@ -275,7 +275,7 @@ func TestWithoutMemoryAMisspeltKeyLeavesWhatTheLoadBalancerHas(t *testing.T) {
 			t.Errorf("%s, from memory: %+v %+v", setting, s.LoadBalancers[0], s.SecurityGroups)
 		}
 		if told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
-			return strings.Contains(d.Text, "the load balancer does not change")
+			return strings.Contains(d.Text, "the load balancer keeps the value")
 		}); told != (setting != "subnets") {
 			t.Errorf("%s: found %v", setting, r.Diagnostics)
 		}

@@ -168,16 +168,15 @@ func (s *street) agree(setting *sharedSetting, value string) {
 	if len(wanted) == 1 {
 		wanted[setting.fallback] = true
 	}
-	for member, declared := range s.crowd.declared { // also of a member that waits for another reason
-		for _, said := range []string{declared[name], s.crowd.built[member].declared[name]} {
-			if member[0] == 'b' || !wanted[said] {
-				continue
-			}
-			if s.agreed[name] == nil {
-				s.agreed[name] = map[string]bool{}
-			}
-			s.agreed[name][said] = true
+	for member, v := range s.crowd.built { // what a member declares that is set aside holds nothing
+		said := v.declared[name]
+		if member[0] == 'b' || !wanted[said] {
+			continue
 		}
+		if s.agreed[name] == nil {
+			s.agreed[name] = map[string]bool{}
+		}
+		s.agreed[name][said] = true
 	}
 }
 

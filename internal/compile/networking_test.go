@@ -286,7 +286,7 @@ func TestFixedAddressesOfAnNLB(t *testing.T) {
 		"dualstack":       mappings(stack.Internal, stack.SubnetMapping{IPv6: "2001:db8::1"}),
 		"subnet-0b2": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{
 			PrivateIPv4: "10.9.0.9"}),
-		"no private IPv4 ": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{
+		"exactly one private IPv4 ": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{
 			PrivateIPv4: "x"}),
 	} {
 		if r := Compile(e, account(), config(), nil); r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, text) {

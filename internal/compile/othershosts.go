@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -215,13 +216,13 @@ func (b *build) served(i int, host string, known map[string]bool) bool {
 		return served
 	}
 	known[host] = slices.ContainsFunc(b.past.Good[b.members[i].Object].Routes, func(r intent.Route) bool {
-		return slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool { return serves(c, host) })
+		return slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool { return b.servesHost(c, host) })
 	})
 	return known[host]
 }
 
-// serves reports whether a condition admits a host, or names exactly a pattern of hosts.
-func serves(c stack.Condition, host string) bool {
+// servesHost reports whether a condition admits a host, or names exactly a pattern of hosts.
+func (b *build) servesHost(c stack.Condition, host string) bool {
 	if c.Field != stack.HostHeader {
 		return false
 	}
@@ -234,8 +235,8 @@ func serves(c stack.Condition, host string) bool {
 		p := wildHost(v)
 		return p.mayMeet(host) && p.meets(host)
 	}) || !pattern && slices.ContainsFunc(c.Regex, func(e string) bool {
-		p := hostExpression(e)
-		return p.meets(host)
+		p := b.hostExpression(e)
+		return p.expression != nil && p.meets(host)
 	})
 }
 
@@ -252,7 +253,9 @@ type hostPattern struct {
 	text       string
 	head, tail string // what is in front of the first wildcard, and behind the last one
 	regex      bool
-	expression *regexp.Regexp // nil = it is malformed, and may match anything
+	expression *regexp.Regexp // nil = it is malformed, or not compiled, and may match anything
+	end        string         // of an expression: the literal text with which all its hosts end
+	whole      bool           // they have no other text
 	members    []int
 }
 
@@ -293,7 +296,7 @@ func (b *build) indexHosts() *hostIndex {
 					x.names[host] = b.withSenior(x.names[host], j)
 				}
 				for _, e := range c.Regex {
-					pattern(j, "regex "+e, func() hostPattern { return hostExpression(e) })
+					pattern(j, "regex "+e, func() hostPattern { return b.hostExpression(e) })
 				}
 			}
 		}
@@ -320,12 +323,40 @@ func wildHost(host string) hostPattern {
 		tail: host[strings.LastIndexAny(host, overlap.Wildcards)+1:]}
 }
 
-func hostExpression(expression string) hostPattern {
-	re, err := regexp.Compile(expression)
-	if err != nil {
-		re = nil
+// Regular expressions of hosts that are compiled: more of them, and larger ones, take long to compare with the names of
+// certificates. AWS allows 100 rules by default.
+const (
+	mostExpressions = 100
+	largeExpression = 500 // about as many steps
+)
+
+// hostExpression is the pattern of a regular expression.
+func (b *build) hostExpression(expression string) hostPattern {
+	if p, known := b.expressions[expression]; known {
+		return p
 	}
-	return hostPattern{regex: true, expression: re}
+	p := hostPattern{regex: true}
+	parsed, err := overlap.Parse(strings.Replace(expression, "(:[0-9]+)?$", "$", 1))
+	if err == nil && parsed != nil {
+		p.end, p.whole = literalEnd(parsed)
+		if len(b.expressions) < mostExpressions && overlap.Steps(parsed) <= largeExpression {
+			p.expression, _ = regexp.Compile(expression) // nil if it is malformed
+		}
+	}
+	if b.expressions == nil {
+		b.expressions = map[string]hostPattern{}
+	}
+	b.expressions[expression] = p
+	return p
+}
+
+// literalEnd is the literal text with which all hosts of an expression end; whole: they have no other.
+func literalEnd(re *syntax.Regexp) (end string, whole bool) {
+	n := len(re.Sub)
+	if re.Op != syntax.OpConcat || n < 2 || re.Sub[n-1].Op != syntax.OpEndText || re.Sub[n-2].Op != syntax.OpLiteral {
+		return "", false
+	}
+	return strings.ToLower(string(re.Sub[n-2].Rune)), n == 3 && re.Sub[0].Op == syntax.OpBeginText
 }
 
 // find returns a member that serves a host whose clients may take a certificate with a name, in lower case; -1 = none.
@@ -386,8 +417,15 @@ func (p *hostPattern) mayMeet(name string) bool {
 // meets reports whether a client of some host of a pattern may take a certificate with a name. Unlike in a certificate,
 // a wildcard of a host may be several labels.
 func (p *hostPattern) meets(name string) bool {
-	if p.regex {
-		return p.expression == nil || p.expression.MatchString(strings.Replace(name, "*", "any", 1))
+	parent, wild := strings.CutPrefix(name, "*")
+	switch {
+	case p.regex && wild:
+		label, under := strings.CutSuffix(p.end, parent)
+		return under && label != "" && !strings.Contains(label, ".") || !p.whole && strings.HasSuffix(parent, p.end)
+	case p.regex && p.whole:
+		return name == p.end
+	case p.regex:
+		return p.expression == nil || p.expression.MatchString(name)
 	}
 	host := func(value string) []stack.Condition {
 		return []stack.Condition{{Field: stack.HostHeader, Values: []string{value}}}

@@ -36,12 +36,16 @@ func naming443(arn string) func(*intent.Member) {
 	}
 }
 
-// servingHosts has a member serve hosts by a condition each.
+// servingHosts has a member serve hosts by a condition each. Values that begin with ^ are regular expressions.
 func servingHosts(values ...string) func(*intent.Member) {
 	return func(m *intent.Member) {
 		m.Routes = nil
 		for _, v := range values {
-			m.Routes = append(m.Routes, route(m.Object, v, "/*", m.Object.Name))
+			r := route(m.Object, v, "/*", m.Object.Name)
+			if strings.HasPrefix(v, "^") {
+				r.Conditions[0].Values, r.Conditions[0].Regex = nil, []string{v}
+			}
+			m.Routes = append(m.Routes, r)
 		}
 	}
 }
@@ -77,6 +81,22 @@ func TestCertificateForHostsOfOthersIsNotUsed(t *testing.T) {
 			age: 20, refused: true},
 		"a name below the victim's wildcard": {victim: "*.x.test", attacker: "b.test", brings: importing("a.b.x.test"),
 			age: 20, refused: true},
+		"a wildcard for the host of an expression": {victim: `^a\.x\.test$`, attacker: "b.test",
+			brings: importing("*.x.test"), age: 20, refused: true},
+		"a wildcard for hosts of an expression": {victim: `^[a-z]+\.x\.test$`, attacker: "b.test",
+			brings: importing("*.x.test"), age: 20, refused: true},
+		"a wildcard for hosts of an expression without an end": {victim: `^[a-z]+\.x\.`, attacker: "b.test",
+			brings: importing("*.x.test"), age: 20, refused: true},
+		"a name of an expression": {victim: `^[a-z]+\.x\.test$`, attacker: "b.test", brings: importing("a.x.test"),
+			age: 20, refused: true},
+		"a name that an expression of many steps may match": {victim: `^[a-z]{0,900}\.x\.test$`, attacker: "b.test",
+			brings: importing("a.x.test"), age: 20, refused: true},
+		"a wildcard beside the host of an expression": {victim: `^a\.y\.test$`, attacker: "b.test",
+			brings: importing("*.x.test"), age: 20},
+		"a wildcard above the host of an expression": {victim: `^a\.b\.x\.test(:[0-9]+)?$`, attacker: "b.test",
+			brings: importing("*.x.test"), age: 20},
+		"a name beside an expression": {victim: `^[a-z]+\.x\.test$`, attacker: "b.test", brings: importing("a.y.test"),
+			age: 20},
 		"two wildcards": {victim: "*.x.test", attacker: "b.test", brings: importing("*.x.test"),
 			age: 20, refused: true},
 		"a private authority": {victim: "a.test", attacker: "b.test",
@@ -215,6 +235,10 @@ func TestEditOfAnOldMemberTakesNoHost(t *testing.T) {
 			refuses("*.x.test", old(servingHosts("a.x.test"), importing("*.x.test")))}},
 		"one of two hosts of another": {edits: []edit{accepts("a.x.test *.x.test", old(servingHosts("a.x.test"))),
 			refuses("a.x.test *.x.test", old(servingHosts("a.x.test"), importing("*.x.test")))}},
+		"hosts of an expression": {edits: []edit{accepts("a.test", old(servingHosts(`^.*\.test$`))),
+			accepts("a.test", old(servingHosts(`^.*\.test$`), importing("a.test")))}},
+		"hosts of an expression of many steps": {edits: []edit{accepts("a.test", old(servingHosts(`^.{0,900}\.test$`))),
+			refuses("a.test", old(servingHosts(`^.{0,900}\.test$`), importing("a.test")))}},
 		"all hosts": {edits: []edit{accepts("a.test", old(func(m *intent.Member) { m.Routes[0].Conditions = nil })),
 			refuses("a.test", old(importing("a.test")))}},
 		"without memory": {edits: []edit{accepts("a.test", old(importing("a.test")))}},

@@ -64,7 +64,7 @@ func (b *build) chooseSecurityGroups() {
 		b.failShared(i, diag.New(b.members[i].Object, source.Place(), diag.InvalidAnnotation,
 			"the controller runs without the backend security group, and cannot manage the security group rules of nodes "+
 				"and pods when you name security groups",
-			"start the controller with --enable-backend-security-group, or do not enable management of the rules"))
+			"start the controller with --enable-backend-security-group, or set manage-backend-security-group-rules to false"))
 		return
 	}
 	b.attachBackend()
@@ -102,7 +102,7 @@ func (b *build) withoutGroups() bool {
 		if s := b.settings.securityGroups; s.Set {
 			b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
 				"the network load balancer was created without security groups, and AWS cannot add any",
-				"recreate it to have security groups"))
+				"to have security groups, delete the objects of this load balancer and create them again; the DNS name changes"))
 		}
 		b.refuseRanges(-1)
 		return true
@@ -116,7 +116,8 @@ func (b *build) withoutGroups() bool {
 		b.failShared(i, diag.New(b.members[i].Object, off.Source.Place(), diag.InvalidAnnotation,
 			"the object wants a network load balancer without security groups, "+
 				"but AWS cannot remove the last security group of an existing one",
-			"recreate the load balancer, or let it keep security groups"))
+			"let it keep security groups, or delete the objects of this load balancer and create them again; the DNS name "+
+				"changes"))
 	} else if off.Or(false) {
 		b.refuseRanges(off.Member)
 	}
@@ -146,13 +147,13 @@ func (b *build) refuseRanges(without int) {
 		if without < 0 {
 			b.failShared(i, diag.New(m.Object, source.Place(), diag.InvalidAnnotation,
 				"the load balancer of the group has no security groups, so nothing restricts the clients of its members' ports",
-				"remove the source ranges, or use another group"))
+				"remove the source ranges, or use another group of load balancers"))
 			continue
 		}
 		w := &b.members[without]
 		b.failShared(without, diag.New(w.Object, w.Settings.NoSecurityGroups.Source.Place(), diag.InvalidAnnotation,
 			fmt.Sprintf("without security groups the load balancer would admit everybody to the ports of %s, which declares "+
-				"source ranges", m.Object), "remove the annotation, or use another group"))
+				"source ranges", m.Object), "remove the annotation, or use another group of load balancers"))
 	}
 }
 

@@ -44,8 +44,9 @@ func refuseTags[V any](b *build, i int, tags map[string]V, administered func(V) 
 	for _, key := range tagkey.Refused(tags, administered) {
 		text, remedy := tagkey.Refusal(key)
 		b.note(i, diag.New(b.members[i].Object, place(tags[key]), diag.ReservedTag, text, remedy))
-		if !slices.Contains(naming.OwnTags(b.e.Key.Owner), key) && !slices.Contains(b.keep.Tags, key) {
+		if !slices.Contains(naming.OwnTags(b.e.Key.Owner), key) && !b.keptTags[key] {
 			b.keep.Tags = append(b.keep.Tags, key)
+			b.keptTags[key] = true
 		}
 	}
 }
@@ -118,7 +119,8 @@ const mostTags = 50
 // that joined last first. With tell, these members get a finding.
 func (b *build) sharedTags(setting string, among []int, tell bool) (map[string]string, map[string]intent.Source) {
 	user, sources := keyed(b, merge.Setting[string]{Name: setting, What: "tag", Among: among}, b.existsTag, b.userTags)
-	if len(b.tags(user, "")) <= mostTags {
+	n, others := len(b.tags(user, "")), b.tags(nil, "")
+	if n <= mostTags {
 		return user, sources
 	}
 	joined, members := b.seniority(), map[diag.Object]int{}
@@ -141,8 +143,11 @@ func (b *build) sharedTags(setting string, among []int, tell bool) (map[string]s
 		return cmp.Or(standsX-standsY, joinedX-joinedY)
 	})
 	left := map[int][]string{}
-	for len(keys) > 0 && len(b.tags(user, "")) > mostTags {
+	for len(keys) > 0 && n > mostTags { // of a group thousands
 		key := keys[len(keys)-1]
+		if _, has := others[key]; !has && !tagkey.Reserved(key) {
+			n--
+		}
 		if i, ok := members[sources[key].Object()]; ok {
 			left[i] = append(left[i], key)
 		}

@@ -22,7 +22,7 @@ const (
 	UDP Protocol = "UDP"
 )
 
-// ClientAffinity is what decides to which endpoint a listener sends a connection.
+// ClientAffinity decides to which endpoint a listener sends a connection.
 // +kubebuilder:validation:Enum=SOURCE_IP;NONE
 type ClientAffinity string
 
@@ -32,7 +32,7 @@ const (
 	NoAffinity ClientAffinity = "NONE"
 )
 
-// EndpointType is what an endpoint is given as.
+// EndpointType is the kind of the object or resource that an endpoint names.
 // +kubebuilder:validation:Enum=EndpointID;Service;Ingress;Gateway
 type EndpointType string
 
@@ -57,84 +57,89 @@ type PortRange struct {
 	ToPort int32 `json:"toPort"`
 }
 
-// PortOverride sends what arrives at a port of the listener to another port of the endpoints.
+// PortOverride sends traffic from a port of the listener to another port of the endpoints.
 type PortOverride struct {
-	// ListenerPort is the port of the listener; it lies within its port ranges.
+	// ListenerPort is the port of the listener. It must be in a port range of the listener.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	ListenerPort int32 `json:"listenerPort"`
-	// EndpointPort is the port of the endpoints; it lies within the port ranges of no listener of the accelerator.
+	// EndpointPort is the port of the endpoints. It must not be in a port range of any listener of the accelerator.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	EndpointPort int32 `json:"endpointPort"`
 }
 
-// Endpoint is where an endpoint group sends traffic to: the load balancer of a Service, an Ingress or a Gateway, or
-// what endpointID names.
+// Endpoint is a destination of the traffic of an endpoint group: the load balancer of a Service, an Ingress or a
+// Gateway, or the resource in AWS that endpointID names.
 // +kubebuilder:validation:XValidation:rule="self.type != 'EndpointID' || (has(self.endpointID) && !has(self.name))",message="endpointID is required and name must not be set when type is EndpointID"
 // +kubebuilder:validation:XValidation:rule="self.type == 'EndpointID' || (has(self.name) && !has(self.endpointID))",message="name is required and endpointID must not be set when type is Service/Ingress/Gateway"
 type Endpoint struct {
-	// Type of the endpoint: Service, Ingress or Gateway for the load balancer of such an object, EndpointID for what
-	// endpointID names.
+	// Type of the endpoint. Service, Ingress and Gateway mean the load balancer of that object. EndpointID means the
+	// resource in AWS that endpointID names.
 	Type EndpointType `json:"type"`
 	// EndpointID is the ARN of an Application or Network Load Balancer, the allocation id of an Elastic IP address or the
-	// id of an EC2 instance. Type EndpointID only.
+	// id of an EC2 instance. Only for type EndpointID.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	EndpointID *string `json:"endpointID,omitempty"`
-	// Name of the Service, Ingress or Gateway. All types but EndpointID.
+	// Name of the Service, Ingress or Gateway. For all types except EndpointID.
 	// +optional
 	Name *string `json:"name,omitempty"`
-	// Namespace of the Service, Ingress or Gateway; by default that of the GlobalAccelerator. Another one needs a
-	// ReferenceGrant there.
+	// Namespace of the Service, Ingress or Gateway; by default the namespace of the GlobalAccelerator. Another namespace
+	// needs a ReferenceGrant in that namespace.
 	// +optional
 	Namespace *string `json:"namespace,omitempty"`
-	// Weight is the endpoint's share of the traffic of its endpoint group, of the sum of the weights. 0 sends it none.
+	// Weight of the endpoint. Its share of the traffic of the endpoint group is the weight divided by the sum of all
+	// weights. With 0, the endpoint gets no traffic.
 	// +optional
 	// +kubebuilder:default=128
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=255
 	Weight *int32 `json:"weight,omitempty"`
-	// ClientIPPreservationEnabled keeps the addresses of clients as the source of what reaches the endpoint.
+	// ClientIPPreservationEnabled says whether requests reach the endpoint with the client's IP address as their source
+	// address.
 	// +optional
 	// +kubebuilder:default=true
 	ClientIPPreservationEnabled *bool `json:"clientIPPreservationEnabled,omitempty"`
 }
 
-// EndpointGroup holds the endpoints of one listener in one region.
+// EndpointGroup has the endpoints of one listener in one region.
 type EndpointGroup struct {
-	// Region of the endpoints; by default that of the cluster. Each endpoint group of a listener has another one.
-	// Services, Ingresses and Gateways are of the cluster's region; those of others are given by endpointID.
+	// Region of the endpoints; by default the region of the cluster. Each endpoint group of a listener must have a
+	// different region. Services, Ingresses and Gateways must be in the cluster's region. Name endpoints of other regions
+	// with endpointID.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Region *string `json:"region,omitempty"`
-	// TrafficDialPercentage is how much of the traffic that would reach this region is sent to it; the rest goes to other
-	// regions.
+	// TrafficDialPercentage is the percentage of the traffic for this region that Global Accelerator sends to this region.
+	// The rest of the traffic goes to other regions.
 	// +optional
 	// +kubebuilder:default=100
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	TrafficDialPercentage *int32 `json:"trafficDialPercentage,omitempty"`
-	// PortOverrides send ports of the listener to other ports of the endpoints.
+	// PortOverrides map ports of the listener to other ports of the endpoints.
 	// +optional
 	PortOverrides []PortOverride `json:"portOverrides,omitempty"`
-	// Endpoints of the group.
+	// Endpoints of the endpoint group.
 	// +optional
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 }
 
 // Listener takes connections at the addresses of the accelerator.
 type Listener struct {
-	// Protocol of the listener. It may be absent where the accelerator has one listener with one endpoint group with one
-	// endpoint: it is then read off the load balancer, and a load balancer with both protocols gets a listener for each.
+	// Protocol of the listener. You can omit it if the accelerator has exactly one listener, one endpoint group and one
+	// endpoint. The controller then reads the protocol from the load balancer. If the load balancer has TCP and UDP, the
+	// accelerator gets one listener for each protocol.
 	// +optional
 	Protocol *Protocol `json:"protocol,omitempty"`
-	// PortRanges of the listener. They may be absent where protocol may.
+	// PortRanges of the listener. You can omit them under the same condition as protocol.
 	// +optional
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=10
 	PortRanges []PortRange `json:"portRanges,omitempty"`
-	// ClientAffinity SOURCE_IP sends all connections of a client to one endpoint; NONE spreads connections.
+	// ClientAffinity SOURCE_IP sends all connections of a client to one endpoint. NONE distributes the connections over
+	// the endpoints.
 	// +optional
 	// +kubebuilder:default=NONE
 	ClientAffinity ClientAffinity `json:"clientAffinity,omitempty"`
@@ -145,14 +150,14 @@ type Listener struct {
 
 // GlobalAcceleratorSpec describes an accelerator.
 type GlobalAcceleratorSpec struct {
-	// Name of the accelerator; by default made of the names of the cluster, the namespace and the object.
+	// Name of the accelerator; by default, the controller joins the names of the cluster, the namespace and the object.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9_-]{1,64}$`
 	Name *string `json:"name,omitempty"`
 	// IPAddresses are static IPv4 addresses from address ranges that the account brought to AWS (BYOIP). They take effect
-	// when the accelerator is created. By default AWS assigns addresses.
+	// only when the accelerator is created. By default AWS assigns addresses.
 	// +optional
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=2
@@ -169,7 +174,7 @@ type GlobalAcceleratorSpec struct {
 	Listeners []Listener `json:"listeners,omitempty"`
 }
 
-// IPSet holds the static IP addresses of one family.
+// IPSet has the static IP addresses of one family.
 type IPSet struct {
 	// IPAddresses of the set.
 	// +optional
@@ -179,9 +184,9 @@ type IPSet struct {
 	IPAddressFamily string `json:"ipAddressFamily,omitempty"`
 }
 
-// GlobalAcceleratorStatus is what the controller found of the accelerator.
+// GlobalAcceleratorStatus is the state of the accelerator that the controller observed.
 type GlobalAcceleratorStatus struct {
-	// ObservedGeneration is the generation of the object that this status is about.
+	// ObservedGeneration is the generation of the object for which the controller wrote this status.
 	// +optional
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// AcceleratorARN is the ARN of the accelerator.
@@ -190,7 +195,7 @@ type GlobalAcceleratorStatus struct {
 	// DNSName of the accelerator, for its IPv4 addresses.
 	// +optional
 	DNSName *string `json:"dnsName,omitempty"`
-	// DualStackDNSName is the name for its IPv4 and IPv6 addresses, of accelerators of type DUAL_STACK.
+	// DualStackDNSName is the DNS name for the IPv4 and IPv6 addresses. Only accelerators of type DUAL_STACK have it.
 	// +optional
 	DualStackDNSName *string `json:"dualStackDnsName,omitempty"`
 	// IPSets are the static IP addresses, by family.

@@ -22,7 +22,7 @@ type TargetGroupStickinessConfig struct {
 	// +optional
 	// +kubebuilder:default=false
 	Enabled *bool `json:"enabled,omitempty"`
-	// DurationSeconds is how long it lasts.
+	// DurationSeconds is the duration of the stickiness.
 	// +optional
 	// +kubebuilder:default=3600
 	// +kubebuilder:validation:Minimum=1
@@ -30,14 +30,14 @@ type TargetGroupStickinessConfig struct {
 	DurationSeconds *int32 `json:"durationSeconds,omitempty"`
 }
 
-// ForwardActionConfig is what a route's forward action has besides its target groups.
+// ForwardActionConfig completes the forward action of a route, in addition to its target groups.
 type ForwardActionConfig struct {
 	// TargetGroupStickinessConfig sends requests of a client to the same target group.
 	// +optional
 	TargetGroupStickinessConfig *TargetGroupStickinessConfig `json:"targetGroupStickinessConfig,omitempty"`
 }
 
-// RedirectActionConfig is what a redirect has besides the RequestRedirect filter.
+// RedirectActionConfig completes a redirect, in addition to the RequestRedirect filter.
 type RedirectActionConfig struct {
 	// Query is the query of the location, without the leading question mark.
 	// +optional
@@ -49,7 +49,7 @@ type RedirectActionConfig struct {
 // +kubebuilder:validation:Enum=text/plain;text/css;text/html;application/javascript;application/json
 type ContentType string
 
-// FixedResponseActionConfig is an answer of the load balancer itself.
+// FixedResponseActionConfig is a response that the load balancer itself sends.
 type FixedResponseActionConfig struct {
 	// StatusCode of the answer: 200 to 299 or 400 to 599.
 	// +kubebuilder:validation:XValidation:rule="(self >= 200 && self <= 299) || (self >= 400 && self <= 599)",message="statusCode must be from 200 to 299 or from 400 to 599"
@@ -67,7 +67,7 @@ type FixedResponseActionConfig struct {
 // +kubebuilder:validation:Enum=deny;allow;authenticate
 type OnUnauthenticatedRequest string
 
-// AuthenticateSession is what both ways of signing in have in common.
+// AuthenticateSession has the fields that both types of login have in common.
 type AuthenticateSession struct {
 	// AuthenticationRequestExtraParams are query parameters of the redirect to the authorization endpoint.
 	// +optional
@@ -77,11 +77,11 @@ type AuthenticateSession struct {
 	// +optional
 	// +kubebuilder:default=authenticate
 	OnUnauthenticatedRequest *OnUnauthenticatedRequest `json:"onUnauthenticatedRequest,omitempty"`
-	// Scope is the set of user claims that is requested.
+	// Scope is the set of requested user claims.
 	// +optional
 	// +kubebuilder:default=openid
 	Scope *string `json:"scope,omitempty"`
-	// SessionCookieName is the name of the cookie that keeps the session.
+	// SessionCookieName is the name of the session cookie.
 	// +optional
 	// +kubebuilder:default=AWSELBAuthSessionCookie
 	SessionCookieName *string `json:"sessionCookieName,omitempty"`
@@ -121,7 +121,7 @@ type AuthenticateOIDCActionConfig struct {
 	TokenEndpoint string `json:"tokenEndpoint"`
 	// UserInfoEndpoint of the provider.
 	UserInfoEndpoint string `json:"userInfoEndpoint"`
-	// Secret holds the client's id and secret.
+	// Secret contains the client's id and secret.
 	Secret *Secret `json:"secret"`
 	// UseExistingClientSecret has no effect.
 	// +optional
@@ -145,7 +145,7 @@ type AdditionalClaim struct {
 	// Name of the claim.
 	// +kubebuilder:validation:MinLength=1
 	Name string `json:"name"`
-	// Values that are accepted.
+	// Values that the load balancer accepts.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=10
 	Values []ClaimValue `json:"values"`
@@ -156,7 +156,7 @@ type JWTValidationActionConfig struct {
 	// Issuer of the tokens.
 	// +kubebuilder:validation:MaxLength=256
 	Issuer string `json:"issuer"`
-	// JWKSEndpoint has the keys that tokens are signed with.
+	// JWKSEndpoint has the keys with which the tokens are signed.
 	// +kubebuilder:validation:MaxLength=256
 	JWKSEndpoint string `json:"jwksEndpoint"`
 	// AdditionalClaims that a token must have.
@@ -164,7 +164,7 @@ type JWTValidationActionConfig struct {
 	AdditionalClaims []AdditionalClaim `json:"additionalClaims,omitempty"`
 }
 
-// Action is an action of the rules of a route, or completes the one that the route's filters make.
+// Action is an action of the rules of a route, or completes the action of the route's filters.
 // +kubebuilder:validation:XValidation:rule="has(self.forwardConfig) == (self.type == 'forward')",message="forwardConfig must be set when type is forward, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.redirectConfig) == (self.type == 'redirect')",message="redirectConfig must be set when type is redirect, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.fixedResponseConfig) == (self.type == 'fixed-response')",message="fixedResponseConfig must be set when type is fixed-response, and only then"
@@ -194,14 +194,14 @@ type Action struct {
 	JWTValidationConfig *JWTValidationActionConfig `json:"jwtValidationConfig,omitempty"`
 }
 
-// ConditionField is what a condition looks at.
+// ConditionField is the property of a request that a condition checks.
 // +kubebuilder:validation:Enum=source-ip
 type ConditionField string
 
 // ConditionSourceIP is the address of the client.
 const ConditionSourceIP ConditionField = "source-ip"
 
-// SourceIPConditionConfig holds addresses of clients.
+// SourceIPConditionConfig has addresses of clients.
 type SourceIPConditionConfig struct {
 	// Values are CIDRs.
 	// +kubebuilder:validation:MinItems=1
@@ -211,12 +211,13 @@ type SourceIPConditionConfig struct {
 // Condition narrows the matches of a route's rule.
 // +kubebuilder:validation:XValidation:rule="has(self.sourceIPConfig) == (self.field == 'source-ip')",message="sourceIPConfig must be set when field is source-ip, and only then"
 type Condition struct {
-	// Field that the condition looks at.
+	// Field that the condition checks.
 	Field ConditionField `json:"field"`
 	// SourceIPConfig of field source-ip.
 	// +optional
 	SourceIPConfig *SourceIPConditionConfig `json:"sourceIPConfig,omitempty"`
-	// MatchIndexes are the matches of the route's rule that the condition applies to, counted from 0. All by default.
+	// MatchIndexes are the matches of the route's rule to which the condition applies, counted from 0. By default all
+	// matches.
 	// +optional
 	MatchIndexes *[]int `json:"matchIndexes,omitempty"`
 }
@@ -230,7 +231,7 @@ type ListenerRuleConfigurationSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=2
 	Actions []Action `json:"actions,omitempty"`
-	// Conditions of the rules, besides those of the route.
+	// Conditions of the rules, in addition to the matches of the route.
 	// +optional
 	// +kubebuilder:validation:MinItems=1
 	Conditions []Condition `json:"conditions,omitempty"`
@@ -241,13 +242,13 @@ type ListenerRuleConfigurationSpec struct {
 
 // ListenerRuleConfigurationStatus says whether the configuration can be used.
 type ListenerRuleConfigurationStatus struct {
-	// ObservedGeneration is the generation that the status is about.
+	// ObservedGeneration is the generation for which the controller wrote the status.
 	// +optional
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// Accepted says whether routes can use the configuration.
 	// +optional
 	Accepted *bool `json:"accepted,omitempty"`
-	// Message says why not.
+	// Message says why routes cannot use the configuration.
 	// +optional
 	Message *string `json:"message,omitempty"`
 }

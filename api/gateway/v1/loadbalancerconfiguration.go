@@ -2,11 +2,11 @@ package v1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// MergingMode decides whose values hold where the configurations of a GatewayClass and of a Gateway both have one.
+// MergingMode decides whose values apply if the configurations of a GatewayClass and of a Gateway both set a field.
 // +kubebuilder:validation:Enum=prefer-gateway;prefer-gateway-class
 type MergingMode string
 
-// Merging modes. Without one, the GatewayClass is preferred.
+// Merging modes. Without a merging mode, the GatewayClass is preferred.
 const (
 	PreferGateway      MergingMode = "prefer-gateway"
 	PreferGatewayClass MergingMode = "prefer-gateway-class"
@@ -43,8 +43,7 @@ const (
 // +kubebuilder:validation:Enum=on;off
 type AdvertiseTrustStoreCANames string
 
-// Attribute is an attribute of a load balancer, listener or target group, by the name that Elastic Load Balancing has
-// for it.
+// Attribute is an attribute of a load balancer, listener or target group, by its name in Elastic Load Balancing.
 type Attribute struct {
 	// Key of the attribute.
 	Key string `json:"key"`
@@ -94,8 +93,8 @@ type MutualAuthentication struct {
 
 // ListenerConfiguration configures the listener of one protocol and port.
 type ListenerConfiguration struct {
-	// ProtocolPort names the listener, such as HTTPS:443. A passthrough listener of protocol TLS is TCP here, and
-	// listeners for TCP and UDP on one port are TCP_UDP.
+	// ProtocolPort names the listener, such as HTTPS:443. Write TCP for a passthrough listener of protocol TLS, and
+	// TCP_UDP for listeners for TCP and UDP on one port.
 	ProtocolPort ProtocolPort `json:"protocolPort"`
 	// DefaultCertificate is the ARN of the certificate for clients that name no host.
 	// +optional
@@ -103,7 +102,7 @@ type ListenerConfiguration struct {
 	// Certificates are the ARNs of further certificates.
 	// +optional
 	Certificates []string `json:"certificates,omitempty"`
-	// SSLPolicy is the TLS policy of an HTTPS or TLS listener. By default that of --default-ssl-policy.
+	// SSLPolicy is the TLS policy of an HTTPS or TLS listener. By default the policy of --default-ssl-policy.
 	// +optional
 	SSLPolicy *string `json:"sslPolicy,omitempty"`
 	// ALPNPolicy of a TLS listener of a Network Load Balancer.
@@ -152,27 +151,28 @@ type DefaultTargetGroupConfiguration struct {
 // LoadBalancerConfigurationSpec configures the load balancers of the Gateways that refer to it, directly or by their
 // GatewayClass.
 type LoadBalancerConfigurationSpec struct {
-	// MergingMode decides whose values hold where GatewayClass and Gateway have a configuration each. It is read from the
-	// configuration of the GatewayClass; prefer-gateway-class by default.
+	// MergingMode decides whose values apply if the GatewayClass and the Gateway both have a configuration. The controller
+	// reads it from the configuration of the GatewayClass; prefer-gateway-class by default.
 	// +optional
 	MergingMode *MergingMode `json:"mergingMode,omitempty"`
-	// LoadBalancerName is the name of the load balancer. It takes effect when the load balancer is created.
+	// LoadBalancerName is the name of the load balancer. It takes effect only when the load balancer is created.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
 	LoadBalancerName *string `json:"loadBalancerName,omitempty"`
-	// Scheme of the load balancer. By default that of --default-load-balancer-scheme. A change replaces the load balancer.
+	// Scheme of the load balancer. By default the scheme of --default-load-balancer-scheme. A change replaces the load
+	// balancer.
 	// +optional
 	Scheme *Scheme `json:"scheme,omitempty"`
-	// IPAddressType of the load balancer; by default that of --default-ip-address-type. dualstack-without-public-ipv4 is
-	// for Application Load Balancers only.
+	// IPAddressType of the load balancer; by default the type of --default-ip-address-type. dualstack-without-public-ipv4
+	// is for Application Load Balancers only.
 	// +optional
 	IPAddressType *IPAddressType `json:"ipAddressType,omitempty"`
 	// EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic is on or off. Network Load Balancers only.
 	// +optional
 	EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic *string `json:"enforceSecurityGroupInboundRulesOnPrivateLinkTraffic,omitempty"`
-	// CustomerOwnedIPv4Pool is the id of an address pool of an Outpost. Application Load Balancers only; it takes effect
-	// at creation.
+	// CustomerOwnedIPv4Pool is the id of an address pool of an Outpost. Application Load Balancers only. It takes effect
+	// only when the load balancer is created.
 	// +optional
 	CustomerOwnedIPv4Pool *string `json:"customerOwnedIpv4Pool,omitempty"`
 	// IPv4IPAMPoolID is the id of an IPAM pool of public IPv4 addresses. Application Load Balancers only.
@@ -181,17 +181,18 @@ type LoadBalancerConfigurationSpec struct {
 	// LoadBalancerSubnets are the subnets of the load balancer.
 	// +optional
 	LoadBalancerSubnets []SubnetConfiguration `json:"loadBalancerSubnets,omitempty"`
-	// LoadBalancerSubnetsSelector chooses subnets by tags: of each key, one of the values. Without effect where
-	// loadBalancerSubnets names subnets.
+	// LoadBalancerSubnetsSelector selects subnets by tags: for each key, the tag must have one of the values. It has no
+	// effect if loadBalancerSubnets names subnets.
 	// +optional
 	LoadBalancerSubnetsSelector map[string][]string `json:"loadBalancerSubnetsSelector,omitempty"`
 	// ListenerConfigurations configure listeners by protocol and port.
 	// +optional
 	ListenerConfigurations []ListenerConfiguration `json:"listenerConfigurations,omitempty"`
-	// DisableSecurityGroup makes a Network Load Balancer without security groups.
+	// DisableSecurityGroup creates a Network Load Balancer without security groups.
 	// +optional
 	DisableSecurityGroup *bool `json:"disableSecurityGroup,omitempty"`
-	// SecurityGroups are the ids or Name tags of the load balancer's security groups. By default the controller makes one.
+	// SecurityGroups are the ids or Name tags of the load balancer's security groups. By default the controller creates a
+	// security group.
 	// +optional
 	SecurityGroups []string `json:"securityGroups,omitempty"`
 	// SecurityGroupPrefixes are the ids of prefix lists that the controller's security group admits.
@@ -209,8 +210,8 @@ type LoadBalancerConfigurationSpec struct {
 	// EnableICMP admits path MTU discovery through the controller's security group.
 	// +optional
 	EnableICMP *bool `json:"enableICMP,omitempty"`
-	// ManageBackendSecurityGroupRules adds the backend security group to securityGroups and its rules to those of the
-	// targets.
+	// ManageBackendSecurityGroupRules adds the backend security group to securityGroups, and adds its rules to the
+	// security groups of the targets.
 	// +optional
 	ManageBackendSecurityGroupRules *bool `json:"manageBackendSecurityGroupRules,omitempty"`
 	// MinimumLoadBalancerCapacity is reserved capacity.
@@ -222,18 +223,18 @@ type LoadBalancerConfigurationSpec struct {
 	// ShieldConfiguration is the AWS Shield Advanced protection of an Application Load Balancer.
 	// +optional
 	ShieldConfiguration *ShieldConfiguration `json:"shieldConfiguration,omitempty"`
-	// DefaultTargetGroupConfiguration names the configuration of target groups that have none of their own, or not that
-	// field.
+	// DefaultTargetGroupConfiguration names the TargetGroupConfiguration that applies to target groups without their own
+	// configuration, and to fields that their own configuration does not set.
 	// +optional
 	DefaultTargetGroupConfiguration *DefaultTargetGroupConfiguration `json:"defaultTargetGroupConfiguration,omitempty"`
 }
 
 // ConfigurationStatus is the status of a LoadBalancerConfiguration or a TargetGroupConfiguration.
 type ConfigurationStatus struct {
-	// ObservedGatewayConfigurationGeneration is the generation that a Gateway last took into account.
+	// ObservedGatewayConfigurationGeneration is the generation that the controller last used for a Gateway.
 	// +optional
 	ObservedGatewayConfigurationGeneration *int64 `json:"observedGatewayConfigurationGeneration,omitempty"`
-	// ObservedGatewayClassConfigurationGeneration is the generation that a GatewayClass last took into account.
+	// ObservedGatewayClassConfigurationGeneration is the generation that the controller last used for a GatewayClass.
 	// +optional
 	ObservedGatewayClassConfigurationGeneration *int64 `json:"observedGatewayClassConfigurationGeneration,omitempty"`
 }

@@ -36,7 +36,7 @@ type ProtocolVersion string
 // +kubebuilder:validation:Enum=HTTP;HTTPS;TCP
 type HealthCheckProtocol string
 
-// HealthCheckMatcher holds the codes of a successful answer.
+// HealthCheckMatcher has the codes of a successful answer.
 type HealthCheckMatcher struct {
 	// HTTPCode are HTTP status codes, such as 200,202 or 200-399.
 	// +optional
@@ -46,21 +46,20 @@ type HealthCheckMatcher struct {
 	GRPCCode *string `json:"grpcCode,omitempty"`
 }
 
-// HealthCheckSource is what health checks are made from.
+// HealthCheckSource is the source of the settings of health checks.
 // +kubebuilder:validation:Enum=ReadinessProbe
 type HealthCheckSource string
 
-// FromReadinessProbe has health checks do what readiness probes of the pods do.
+// FromReadinessProbe gives health checks the settings of the pods' readiness probe.
 const FromReadinessProbe HealthCheckSource = "ReadinessProbe"
 
-// HealthCheckConfiguration is how a target group checks its targets. Elastic Load Balancing has the bounds of the
-// numbers.
+// HealthCheckConfiguration configures how a target group checks its targets. Elastic Load Balancing limits the numbers.
 type HealthCheckConfiguration struct {
-	// HealthCheckFrom has the check made from something else; other fields take precedence. ReadinessProbe is the
-	// readiness probe of the pods.
+	// HealthCheckFrom is the source of settings that the other fields do not set. ReadinessProbe is the readiness probe of
+	// the pods.
 	// +optional
 	HealthCheckFrom *HealthCheckSource `json:"healthCheckFrom,omitempty"`
-	// HealthyThresholdCount is the number of successes that make a target healthy.
+	// HealthyThresholdCount is the number of passed checks in a row after which a target is healthy.
 	// +optional
 	HealthyThresholdCount *int32 `json:"healthyThresholdCount,omitempty"`
 	// HealthCheckInterval is the time between two checks of a target, in seconds.
@@ -78,10 +77,10 @@ type HealthCheckConfiguration struct {
 	// HealthCheckTimeout is the time without an answer after which a check has failed, in seconds.
 	// +optional
 	HealthCheckTimeout *int32 `json:"healthCheckTimeout,omitempty"`
-	// UnhealthyThresholdCount is the number of failures that make a target unhealthy.
+	// UnhealthyThresholdCount is the number of failed checks in a row after which a target is unhealthy.
 	// +optional
 	UnhealthyThresholdCount *int32 `json:"unhealthyThresholdCount,omitempty"`
-	// Matcher holds the codes of a successful answer.
+	// Matcher has the codes of a successful answer.
 	// +optional
 	Matcher *HealthCheckMatcher `json:"matcher,omitempty"`
 }
@@ -91,19 +90,19 @@ type TargetGroupProps struct {
 	// TargetGroupName is the name of the target group. It takes effect when the target group is created.
 	// +optional
 	TargetGroupName *string `json:"targetGroupName,omitempty"`
-	// IPAddressType of the target group. By default that of the Service.
+	// IPAddressType of the target group. By default the address type of the Service.
 	// +optional
 	IPAddressType *TargetGroupIPAddressType `json:"ipAddressType,omitempty"`
-	// HealthCheckConfig is how the target group checks its targets.
+	// HealthCheckConfig configures how the target group checks its targets.
 	// +optional
 	HealthCheckConfig *HealthCheckConfiguration `json:"healthCheckConfig,omitempty"`
-	// NodeSelector chooses the nodes that are registered. Target type instance only.
+	// NodeSelector selects the nodes to register. Target type instance only.
 	// +optional
 	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
 	// TargetGroupAttributes are attributes of the target group.
 	// +optional
 	TargetGroupAttributes []Attribute `json:"targetGroupAttributes,omitempty"`
-	// TargetType of the target group. By default that of --default-target-type. A change replaces the target group.
+	// TargetType of the target group. By default the type of --default-target-type. A change replaces the target group.
 	// +optional
 	TargetType *TargetType `json:"targetType,omitempty"`
 	// Protocol of the target group. A change replaces the target group.
@@ -123,7 +122,8 @@ type TargetGroupProps struct {
 	Tags map[string]string `json:"tags,omitempty"`
 }
 
-// RouteIdentifier selects routes. A name without the other two, and a namespace without a kind, select nothing.
+// RouteIdentifier selects routes. A name without namespace and kind selects nothing, and a namespace without a kind
+// selects nothing.
 type RouteIdentifier struct {
 	// Kind of the routes, such as HTTPRoute.
 	// +optional
@@ -141,14 +141,15 @@ type RouteConfiguration struct {
 	// RouteIdentifier selects the routes.
 	// +optional
 	RouteIdentifier RouteIdentifier `json:"routeIdentifier,omitempty"`
-	// TargetGroupProps are the properties of their target groups; what is absent comes from defaultConfiguration.
+	// TargetGroupProps are the properties of the target groups of these routes. Absent fields have the values of
+	// defaultConfiguration.
 	TargetGroupProps TargetGroupProps `json:"targetGroupProps"`
 }
 
 // TargetGroupConfigurationSpec configures the target groups of a Service or a Gateway.
 type TargetGroupConfigurationSpec struct {
-	// TargetReference names the object whose target groups are configured. A configuration without one serves as the
-	// default of a LoadBalancerConfiguration.
+	// TargetReference names the object whose target groups are configured. A configuration without targetReference serves
+	// as the default of a LoadBalancerConfiguration.
 	// +optional
 	TargetReference *TargetReference `json:"targetReference,omitempty"`
 	// DefaultConfiguration applies to all routes.

@@ -43,8 +43,8 @@ type Info struct {
 
 // Features are all features.
 var Features = []Info{
-	{AccountLimits, true, "reads the account's limits and the size of prefix lists, so that the controller leaves out " +
-		"an excess before it calls AWS; without the feature, AWS refuses the excess"},
+	{AccountLimits, true, "reads the account's limits and the size of prefix lists. The controller then leaves out an " +
+		"excess before it calls AWS. Without the feature, AWS refuses the excess"},
 	{AssumedRoles, false, "target groups of other accounts: flag `--assumable-roles` with the ARNs of their roles"},
 	{Capacity, true, "reserved capacity: `minimum-load-balancer-capacity`"},
 	{Discovery, true, "certificates of ACM that the controller finds by host name"},
@@ -53,22 +53,23 @@ var Features = []Info{
 	{ExistingBalancers, false, "existing load balancers that objects share or adopt: flag `--existing-load-balancers` " +
 		"with their names or ARNs"},
 	{ForeignSecurityGroups, false, "rules in security groups of nodes and pods without tag " +
-		"`kubernetes.io/cluster/NAME`: flag `--node-security-group` with the id of one"},
-	{ForeignTargetGroups, false, "targets in target groups without the cluster's tag, which TargetGroupBindings name: " +
-		"flag `--bindable-target-groups` with their names or ARNs"},
+		"`kubernetes.io/cluster/NAME`: flag `--node-security-group` with the id of such a security group"},
+	{ForeignTargetGroups, false, "targets in target groups that TargetGroupBindings name and that do not have the " +
+		"cluster's tag: flag `--bindable-target-groups` with their names or ARNs"},
 	{GlobalAccelerator, false, "accelerators of AWS Global Accelerator: gate `GlobalAcceleratorController`; `--only " +
 		"global-accelerator` prints their separate policy"},
 	{IAMCertificates, true, "listeners with server certificates of IAM"},
 	{IPAM, true, "public addresses of IPAM pools: `ipam-ipv4-pool-id`"},
-	{Outposts, true, "addresses of customers on Outposts: `customer-owned-ipv4-pool`"},
-	{SecretImport, true, "certificates of TLS Secrets: those that listeners of Gateways name, and those of Ingresses " +
-		"with flag `--enable-tls-secret-import`"},
+	{Outposts, true, "customer-owned addresses on Outposts: `customer-owned-ipv4-pool`"},
+	{SecretImport, true, "certificates of TLS Secrets that listeners of Gateways name and, with flag " +
+		"`--enable-tls-secret-import`, of TLS Secrets that Ingresses name"},
 	{Shield, true, "Shield Advanced: `shield-advanced-protection`"},
 	{TaggingAPI, false, "tags by the Resource Groups Tagging API: gate `EnableRGTAPI`"},
 	{TrustStores, true, "mutual TLS with trust stores that objects name"},
-	{TrustStoreUploads, false, "trust stores of the authorities that Gateways name: flag `--trust-store-bucket`"},
-	{UntaggedListeners, false, "listeners and rules without the tag of any cluster: gate `ListenerRulesTagging` is off, " +
-		"or was off when they were created, or somebody adds them by hand to the controller's load balancers"},
+	{TrustStoreUploads, false, "trust stores for the CA certificates that Gateways name: flag `--trust-store-bucket`"},
+	{UntaggedListeners, false, "listeners and rules without the tag of any cluster. They exist if the gate " +
+		"`ListenerRulesTagging` is off or was off at their creation, or if somebody adds them by hand to the controller's " +
+		"load balancers"},
 	{WAFv2, true, "web ACLs of AWS WAF: `wafv2-acl-arn`, `wafv2-acl-name`"},
 }
 

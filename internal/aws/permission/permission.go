@@ -34,8 +34,8 @@ var Operations = withAccelerators(map[string]Operation{
 	"DeregisterTargets": elbv2Operation("DeregisterTargets",
 		"take pods, nodes or the ALB behind a network load balancer out of service"),
 	"DescribeAccountLimits": elbv2Operation("DescribeAccountLimits",
-		"read the account's limits, if a load balancer would exceed AWS's defaults or AWS refused one. Without the "+
-			"permission, the event quotes AWS's refusal"),
+		"read the account's limits, if a load balancer would exceed AWS's default limits or AWS refused an excess. Without "+
+			"the permission, the event quotes AWS's refusal"),
 	"DescribeCapacityReservation":    elbv2Operation("DescribeCapacityReservation", "compare reserved capacity"),
 	"DescribeListenerAttributes":     elbv2Operation("DescribeListenerAttributes", "compare listener attributes"),
 	"DescribeListenerCertificates":   elbv2Operation("DescribeListenerCertificates", "compare certificates"),
@@ -44,7 +44,7 @@ var Operations = withAccelerators(map[string]Operation{
 	"DescribeLoadBalancers":          elbv2Operation("DescribeLoadBalancers", "find the load balancers of the controller"),
 	"DescribeRules":                  elbv2Operation("DescribeRules", "find the rules of the controller"),
 	"DescribeSSLPolicies": elbv2Operation("DescribeSSLPolicies",
-		"find out whether a declared TLS policy exists that this version of the controller does not know"),
+		"find out whether a declared TLS policy exists, if this version of the controller does not know the policy"),
 	"DescribeTags":                  elbv2Operation("DescribeTags", "find the resources of the controller"),
 	"DescribeTargetGroupAttributes": elbv2Operation("DescribeTargetGroupAttributes", "compare target group attributes"),
 	"DescribeTargetGroups": elbv2Operation("DescribeTargetGroups",
@@ -87,8 +87,8 @@ var Operations = withAccelerators(map[string]Operation{
 		"distinguish local and wavelength zones from others"),
 	"DescribeInstances": ec2Operation("DescribeInstances", "find the network interfaces of nodes"),
 	"DescribeManagedPrefixLists": ec2Operation("DescribeManagedPrefixLists",
-		"know how many rules a prefix list counts for, only where an object names one; without it each counts as one, and "+
-			"AWS's refusals show what does not fit"),
+		"find out as how many rules AWS counts a prefix list, only if an object names a prefix list. Without the "+
+			"permission, each prefix list counts as one rule, and AWS's refusals show which rules do not fit"),
 	"DescribeNetworkInterfaces":  ec2Operation("DescribeNetworkInterfaces", "find the security groups of pods"),
 	"DescribeRouteTables":        ec2Operation("DescribeRouteTables", "distinguish public subnets from private ones"),
 	"DescribeSecurityGroups":     ec2Operation("DescribeSecurityGroups", "find security groups and their rules"),
@@ -99,7 +99,7 @@ var Operations = withAccelerators(map[string]Operation{
 	"DescribeCertificate": {awsclient.ServiceACM, "acm:DescribeCertificate",
 		"read the names of a certificate that its summary leaves out"},
 	"ListCertificates": {awsclient.ServiceACM, "acm:ListCertificates",
-		"find a certificate by host name; know when certificates of listeners expire"},
+		"find a certificate by host name; find out when certificates of listeners expire"},
 
 	"AddTagsToCertificate": {awsclient.ServiceACM, "acm:AddTagsToCertificate",
 		"tag certificates that were requested or imported"},
@@ -113,13 +113,12 @@ var Operations = withAccelerators(map[string]Operation{
 		"request certificates, only with gate EnableCertificateManagement"},
 
 	"PutObject": {awsclient.ServiceS3, "s3:PutObject",
-		"upload the authorities that Gateways name, from which AWS makes trust " +
-			"stores, only with --trust-store-bucket"},
+		"upload the CA certificates that Gateways name, from which AWS creates trust stores, only with --trust-store-bucket"},
 	"GetObject": {awsclient.ServiceS3, "s3:GetObject",
-		"let AWS read the authorities when it is given a trust store, only with " +
+		"let AWS read the uploaded CA certificates when the controller creates or changes a trust store, only with " +
 			"--trust-store-bucket"},
-	"DeleteObject": {awsclient.ServiceS3, "s3:DeleteObject", "delete what was uploaded for a trust store, only with " +
-		"--trust-store-bucket"},
+	"DeleteObject": {awsclient.ServiceS3, "s3:DeleteObject", "delete the file that the controller uploaded for a trust " +
+		"store, only with --trust-store-bucket"},
 
 	"ChangeResourceRecordSets": {awsclient.ServiceRoute53, "route53:ChangeResourceRecordSets",
 		"prove to ACM who owns a name, only with gate EnableCertificateManagement"},
@@ -129,29 +128,29 @@ var Operations = withAccelerators(map[string]Operation{
 	"DescribeUserPoolClient": {"Cognito Identity Provider", "cognito-idp:DescribeUserPoolClient",
 		"sign users in with Cognito: AWS requires it for such a rule or listener"},
 
-	"AssumeRole": {awsclient.ServiceSTS, "sts:AssumeRole", "reach target groups of other accounts, only where a " +
+	"AssumeRole": {awsclient.ServiceSTS, "sts:AssumeRole", "reach target groups of other accounts, only if a " +
 		"TargetGroupBinding names a role"},
 
 	"GetResources": {awsclient.ServiceTagging, "tag:GetResources",
-		"find the resources of the controller by few calls, only with gate EnableRGTAPI"},
+		"find the resources of the controller with few calls, only with gate EnableRGTAPI"},
 
 	"GetCallerIdentity": {awsclient.ServiceSTS, "sts:GetCallerIdentity", "read the account's id (always allowed)"},
 
-	"AssociateWebACL": {awsclient.ServiceWAFv2, "wafv2:AssociateWebACL", "put a web ACL before a load balancer"},
+	"AssociateWebACL": {awsclient.ServiceWAFv2, "wafv2:AssociateWebACL", "associate a web ACL with a load balancer"},
 	"DisassociateWebACL": {awsclient.ServiceWAFv2, "wafv2:DisassociateWebACL",
-		"remove a web ACL that no object declares any more"},
+		"disassociate a web ACL that no object declares any more"},
 	"GetWebACLForResource": {awsclient.ServiceWAFv2, "wafv2:GetWebACLForResource",
-		"know the web ACL of a load balancer for which an annotation names one"},
+		"read the web ACL of a load balancer, if an annotation names a web ACL for this load balancer"},
 	"ListWebACLs": {awsclient.ServiceWAFv2, "wafv2:ListWebACLs", "find a web ACL by name"},
 
 	"CreateProtection": {awsclient.ServiceShield, "shield:CreateProtection",
-		"have Shield Advanced protect a load balancer"},
+		"protect a load balancer with Shield Advanced"},
 	"DeleteProtection": {awsclient.ServiceShield, "shield:DeleteProtection",
 		"end a protection that no object declares any more"},
 	"DescribeProtection": {awsclient.ServiceShield, "shield:DescribeProtection",
 		"read whether a load balancer is protected, if an annotation asks for it"},
 	"GetSubscriptionState": {awsclient.ServiceShield, "shield:GetSubscriptionState",
-		"know whether the account subscribes to Shield Advanced"},
+		"find out whether the account subscribes to Shield Advanced"},
 }, map[string]string{
 	"AddEndpoints":        "add endpoints to an endpoint group",
 	"CreateAccelerator":   "create an accelerator",
@@ -160,11 +159,11 @@ var Operations = withAccelerators(map[string]Operation{
 	"DeleteAccelerator":   "delete an accelerator that the controller created",
 	"DeleteEndpointGroup": "delete an endpoint group that the controller created",
 	"DeleteListener":      "close ports of an accelerator",
-	"DescribeAccelerator": "know whether AWS has deployed a change",
+	"DescribeAccelerator": "find out whether AWS has deployed a change",
 	"ListAccelerators":    "find the controller's accelerators",
 	"ListEndpointGroups":  "compare endpoint groups and endpoints",
 	"ListListeners":       "compare listeners of accelerators",
-	"ListTagsForResource": "know whose an accelerator is",
+	"ListTagsForResource": "find out who owns an accelerator",
 	"RemoveEndpoints":     "remove endpoints from an endpoint group",
 	"TagResource":         "tag accelerators",
 	"UntagResource":       "remove unneeded tags",

@@ -43,7 +43,7 @@ func (g *Group) Arrival(ranks []int) []int {
 	if ranks == nil {
 		return nil
 	}
-	out := g.All()
+	out := slices.Clone(g.All())
 	sorting.By(out, func(i, j int) int {
 		if c := cmp.Compare(ranks[i], ranks[j]); c != 0 || ranks[i] == 0 {
 			return cmp.Or(c, cmp.Compare(i, j))
@@ -70,23 +70,21 @@ func (g *Group) CountLater(members []diag.Object) int {
 	if len(g.Joined) == 0 {
 		return 0
 	}
-	first := g.Joined[:g.founders()]
 	n := 0
 	for _, o := range members {
-		if !slices.Contains(first, o) {
+		if g.rank(o) >= g.founders() {
 			n++
 		}
 	}
 	return n
 }
 
-// All returns the indexes of all members.
+// All returns the indexes of all members: always the same list.
 func (g *Group) All() []int {
-	all := make([]int, len(g.Members))
-	for i := range all {
-		all[i] = i
+	for i := len(g.all); i < len(g.Members); i++ {
+		g.all = append(g.all, i)
 	}
-	return all
+	return g.all
 }
 
 // FirstMember returns the first member in group order that counts; -1 = there is none.

@@ -3,6 +3,7 @@ package merge
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -70,6 +71,8 @@ type conflict struct {
 	among      []int  // the members that share the setting
 	candidates []candidate
 	fallback   string // the value in effect if no member sets one
+	// ofListener: a listener is concerned whose members all may define routes only, so that it is their own.
+	ofListener bool
 	// follows: the value follows its owners, because the values of others are used, too.
 	follows bool
 	// exists reports whether a candidate equals the value in AWS, and byDefault whether AWS has the fallback. nil = that
@@ -91,6 +94,9 @@ type resolution struct {
 // resolve finds the candidate in effect: one that was in effect before, else one whose member may change the fallback
 // that was in effect, else the first of all by protection and precedence. decision 2 has the rule as a table.
 func (g *Group) resolve(q *conflict) resolution {
+	q.ofListener = strings.Contains(q.setting, "@") && !slices.ContainsFunc(q.among, func(i int) bool {
+		return g.counts(i) && g.Members[i].Authority != intent.RoutesOnly
+	})
 	all := indexes(q.candidates)
 	allowed := filter(all, func(at int) bool { return g.maySet(q.candidates[at].member, q) })
 	if len(allowed) == 0 { // what class parameters of the group set, an administrator has set
@@ -119,22 +125,16 @@ func (g *Group) resolve(q *conflict) resolution {
 	return r
 }
 
-// maySet reports whether class parameters permit a member to set what it shares. A listener whose members all may
-// define routes only is their own.
+// maySet reports whether class parameters permit a member to set what it shares.
 func (g *Group) maySet(i int, q *conflict) bool {
-	if g.Members[i].Authority != intent.RoutesOnly {
-		return true
-	}
-	return strings.Contains(q.setting, "@") && !slices.ContainsFunc(g.Counting(q.among), func(j int) bool {
-		return g.Members[j].Authority != intent.RoutesOnly
-	})
+	return g.Members[i].Authority != intent.RoutesOnly || q.ofListener
 }
 
 // resolveAmong resolves a conflict of members that may set the setting.
 func (g *Group) resolveAmong(q *conflict) resolution {
 	p := protectionOf(q.setting)
 	all := indexes(q.candidates)
-	if g.Strict || len(g.Counting(q.among)) < 2 || !g.Joinable {
+	if g.Strict || !g.Joinable || !g.several(q.among) {
 		return resolution{winner: g.best(q.candidates, all, protection{})}
 	}
 	if g.unanimous(q) {
@@ -150,7 +150,7 @@ func (g *Group) resolveAmong(q *conflict) resolution {
 		}
 		ended = g.ended(q, last)
 	case known:
-		inherits = inherits && len(g.incumbents(q)) > 0
+		inherits = inherits && g.incumbents(q).senior >= 0
 	case q.exists == nil || !g.Exists():
 		inherits = false
 	default:
@@ -160,8 +160,11 @@ func (g *Group) resolveAmong(q *conflict) resolution {
 		}
 		inherits = inherits && q.byDefault()
 	}
-	decider := g.senior(g.incumbents(q))
-	if !inherits || decider < 0 {
+	decider := -1
+	if inherits {
+		decider = g.incumbents(q).senior
+	}
+	if decider < 0 {
 		return resolution{winner: g.best(q.candidates, all, p)}
 	}
 	if !known {
@@ -190,23 +193,29 @@ func (g *Group) held(q *conflict, p protection, last Effect) []int {
 			return owns(at, Owner.unranked)
 		})
 		stricter := filter(changed, func(at int) bool {
-			return q.follows || p.tighter != nil && ranked && p.tighter(q.candidates[at].value, last.Value)
+			return q.follows || ranked && p.stricter(q.candidates[at].value, last.Value)
 		})
 		if len(stricter) > 0 {
 			return stricter
 		}
 		return same
 	}
+	limited, values := last.limited(), map[string]bool{}
 	limits := filter(all, func(at int) bool {
 		c := q.candidates[at]
-		return slices.Contains(last.Limits, Limit{g.Members[c.member].Object, c.value})
+		is := limited[Limit{g.Members[c.member].Object, c.value}]
+		if is {
+			values[c.value] = true
+		}
+		return is
 	})
 	within := filter(changed, func(at int) bool {
-		value := q.candidates[at].value
-		return !slices.ContainsFunc(limits, func(l int) bool {
-			limit := q.candidates[l].value
-			return value != limit && !p.tighter(value, limit)
-		})
+		for limit := range values {
+			if value := q.candidates[at].value; value != limit && !p.stricter(value, limit) {
+				return false
+			}
+		}
+		return true
 	})
 	if len(within) == 0 {
 		return limits
@@ -222,7 +231,9 @@ func (g *Group) ended(q *conflict, last Effect) func(member int) bool {
 	for _, w := range last.Owners {
 		set[w.Member.Namespace] = true
 	}
-	stays := slices.ContainsFunc(g.Counting(q.among), func(i int) bool { return set[g.Members[i].Object.Namespace] })
+	stays := slices.ContainsFunc(q.among, func(i int) bool {
+		return g.counts(i) && set[g.Members[i].Object.Namespace]
+	})
 	owned := last.ownedBy()
 	return func(i int) bool { return !stays || owned(g.Members[i].Object, Owner.unranked) }
 }
@@ -231,25 +242,33 @@ func (g *Group) ended(q *conflict, last Effect) func(member int) bool {
 // member. A member that asks for less protection than the default may have been set aside for that. Whether its
 // namespace decided is not known, so members of other namespaces that are content with the default come first.
 func (g *Group) guardian(q *conflict, p protection, oldest int) int {
-	loosening := slices.Clone(g.doubted) // about a setting before
+	loosening := map[string]bool{}
 	for _, c := range q.candidates {
 		m := &g.Members[c.member]
-		if m.Authority != intent.Deciding && p.tighter != nil && p.tighter(q.fallback, c.value) {
-			loosening = append(loosening, m.Object.Namespace)
+		if m.Authority != intent.Deciding && p.stricter(q.fallback, c.value) {
+			loosening[m.Object.Namespace] = true
 		}
 	}
-	content := filter(g.incumbents(q), func(i int) bool {
-		return !slices.Contains(loosening, g.Members[i].Object.Namespace)
-	})
-	if len(content) == 0 || !slices.Contains(loosening, g.Members[oldest].Object.Namespace) {
+	doubted := func(i int) bool {
+		namespace := g.Members[i].Object.Namespace
+		return loosening[namespace] || g.Doubts(namespace)
+	}
+	if !doubted(oldest) {
 		return oldest
 	}
-	g.doubted = append(g.doubted, loosening...)
+	content := filter(g.incumbents(q).members, func(i int) bool { return !doubted(i) })
+	if len(content) == 0 {
+		return oldest
+	}
+	if g.doubted == nil {
+		g.doubted = map[string]bool{}
+	}
+	maps.Copy(g.doubted, loosening)
 	return g.senior(content)
 }
 
 // Doubts reports whether a namespace may only seem to be that of the oldest member, because nothing is remembered.
-func (g *Group) Doubts(namespace string) bool { return slices.Contains(g.doubted, namespace) }
+func (g *Group) Doubts(namespace string) bool { return g.doubted[namespace] }
 
 // inherit resolves a conflict about a setting whose default is in effect, which decider may change. Members for which a
 // value before has ended may make it stricter.
@@ -257,8 +276,7 @@ func (g *Group) inherit(q *conflict, p protection, decider int, ended func(membe
 	all := indexes(q.candidates)
 	may := filter(all, func(at int) bool {
 		c := q.candidates[at]
-		return c.value == q.fallback || g.decides(c.member, decider) || ended(c.member) && p.tighter != nil &&
-			p.tighter(c.value, q.fallback)
+		return c.value == q.fallback || g.decides(c.member, decider) || ended(c.member) && p.stricter(c.value, q.fallback)
 	})
 	if len(may) == 0 {
 		return resolution{winner: -1, inherited: true, decider: decider}
@@ -286,28 +304,56 @@ func (g *Group) unanimous(q *conflict) bool {
 		}
 		set[c.member] = true
 	}
-	return len(set) == len(g.Counting(q.among))
+	return !slices.ContainsFunc(q.among, func(i int) bool { return g.counts(i) && !set[i] })
 }
 
-// Counting returns the members whose settings count.
-func (g *Group) Counting(among []int) []int {
-	return filter(among, func(i int) bool { return !g.Members[i].Rejected })
+// counts reports whether the settings of a member count.
+func (g *Group) counts(i int) bool { return !g.Members[i].Rejected }
+
+// several reports whether the settings of several members count.
+func (g *Group) several(among []int) bool {
+	first := slices.IndexFunc(among, g.counts)
+	return first >= 0 && slices.ContainsFunc(among[first+1:], g.counts)
 }
 
 // incumbents are the members for which the fallback was in effect: those that shared the setting when the last
 // compilation ended. If that is not known, all members are.
-func (g *Group) incumbents(q *conflict) []int {
-	if g.InEffect == nil {
-		return g.Counting(q.among)
+func (g *Group) incumbents(q *conflict) *incumbents {
+	_, port, ofPort := strings.Cut(q.setting, "@")
+	key := sharing{port: port, n: len(q.among)}
+	if key.n > 0 {
+		key.first = &q.among[0]
 	}
-	before := g.Joined
-	if _, port, of := strings.Cut(q.setting, "@"); of {
-		before = nil
-		for _, o := range g.InEffect["protocol@"+port].Owners {
-			before = append(before, o.Member)
-		}
+	if known := g.sharing[key]; known != nil {
+		return known
 	}
-	return filter(g.Counting(q.among), func(i int) bool { return slices.Contains(before, g.Members[i].Object) })
+	before := func(o diag.Object) bool { return g.rank(o) < len(g.Joined) }
+	switch {
+	case g.InEffect == nil:
+		before = func(diag.Object) bool { return true }
+	case ofPort:
+		owned := g.InEffect["protocol@"+port].ownedBy()
+		before = func(o diag.Object) bool { return owned(o, func(Owner) bool { return true }) }
+	}
+	found := filter(q.among, func(i int) bool { return g.counts(i) && before(g.Members[i].Object) })
+	if g.sharing == nil {
+		g.sharing = map[sharing]*incumbents{}
+	}
+	g.sharing[key] = &incumbents{found, g.senior(found)}
+	return g.sharing[key]
+}
+
+// sharing are members that share settings: a list, which nobody changes, and the port.
+type sharing struct {
+	first *int
+	n     int
+	port  string
+}
+
+// incumbents are members for which a default was in effect, and the one of them that joined first; -1 = there is none.
+type incumbents struct {
+	members []int
+	senior  int
 }
 
 // senior is the member that joined first; -1 = there is none.
@@ -325,20 +371,22 @@ func (g *Group) Senior(i, j int) bool { return g.bySeniority(i, j) < 0 }
 // name.
 func (g *Group) bySeniority(i, j int) int {
 	x, y := &g.Members[i], &g.Members[j]
+	return cmp.Or(cmp.Compare(g.rank(x.Object), g.rank(y.Object)), cmp.Compare(x.Created, y.Created),
+		cmp.Compare(x.Object.String(), y.Object.String()))
+}
+
+// rank is the place of an object in Joined, or the length of Joined.
+func (g *Group) rank(o diag.Object) int {
 	if g.joinedAt == nil {
 		g.joinedAt = make(map[diag.Object]int, len(g.Joined))
 		for at, o := range g.Joined {
 			g.joinedAt[o] = at
 		}
 	}
-	rank := func(o diag.Object) int {
-		if at, joined := g.joinedAt[o]; joined {
-			return at
-		}
-		return len(g.Joined)
+	if at, joined := g.joinedAt[o]; joined {
+		return at
 	}
-	return cmp.Or(cmp.Compare(rank(x.Object), rank(y.Object)), cmp.Compare(x.Created, y.Created),
-		cmp.Compare(x.Object.String(), y.Object.String()))
+	return len(g.Joined)
 }
 
 // decides reports whether member i may change a default that is in effect for decider. The unit of trust is the
@@ -348,15 +396,12 @@ func (g *Group) decides(i, decider int) bool {
 		g.Members[decider].Object.Namespace
 }
 
-// best is the candidate that comes first by protection and precedence.
+// best is the candidate that comes first by precedence. Where some values are stricter than others, it is the oldest
+// member's, or the strictest that is stricter than it: each value is compared with one other, as there may be thousands.
 func (g *Group) best(candidates []candidate, among []int, p protection) int {
 	if p.tighter != nil {
-		among = filter(among, func(at int) bool {
-			return !slices.ContainsFunc(among, func(other int) bool {
-				return p.tighter(candidates[other].value, candidates[at].value) && !p.tighter(candidates[at].value,
-					candidates[other].value)
-			})
-		})
+		value := g.strictest(candidates, among, p)
+		among = filter(among, func(at int) bool { return candidates[at].value == value })
 	}
 	best := among[0]
 	for _, at := range among[1:] {
@@ -365,6 +410,33 @@ func (g *Group) best(candidates []candidate, among []int, p protection) int {
 		}
 	}
 	return best
+}
+
+func (g *Group) strictest(candidates []candidate, among []int, p protection) string {
+	order := slices.Clone(among)
+	sorting.By(order, func(i, j int) int {
+		x, y := candidates[i], candidates[j]
+		return cmp.Or(falseFirst(g.Members[x.member].LeftOut, g.Members[y.member].LeftOut), falseFirst(y.class, x.class),
+			g.bySeniority(x.member, y.member))
+	})
+	value := candidates[order[0]].value
+	stricter := p.tighter(value)
+	for _, at := range order[1:] {
+		if v := candidates[at].value; v != value && stricter(v) {
+			value, stricter = v, p.tighter(v)
+		}
+	}
+	return value
+}
+
+func falseFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // Last returns what was in effect of a setting when the last compilation ended. known is false if that is not
@@ -397,13 +469,18 @@ func (g *Group) record(q *conflict, r resolution) {
 	e := Effect{Value: value}
 	last, known := g.Last(q.setting)
 	owned := last.ownedBy()
-	founders := filter(indexes(q.candidates), func(at int) bool {
-		o := g.Members[q.candidates[at].member].Object
-		return q.candidates[at].value == value && owned(o, Owner.founds)
-	})
+	founders := map[string]bool{} // namespaces
+	for _, c := range q.candidates {
+		if o := g.Members[c.member].Object; c.value == value && owned(o, Owner.founds) {
+			founders[o.Namespace] = true
+		}
+	}
 	first := g.oldestOf(q, r)
+	// Who makes a default stricter without deciding about it does not own the value, and loosens it to the default at most.
+	within := r.inherited && !g.decides(q.candidates[r.winner].member, r.decider)
 	// Owners that only agreed with the value still do so when those that could change it are gone, or set a looser one.
-	agreed := len(founders) == 0 && len(last.Owners) > 0 && (last.Value == value || last.limits(value))
+	agreed := len(founders) == 0 && len(last.Owners) > 0 && (last.Value == value || last.limits(value)) ||
+		!known && r.incumbent && g.mayBeFormer(q, value)
 	for _, c := range q.candidates {
 		o := g.Members[c.member].Object
 		if c.value != value {
@@ -412,19 +489,31 @@ func (g *Group) record(q *conflict, r resolution) {
 			}
 			continue
 		}
-		founds := len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace ||
-			slices.ContainsFunc(founders, func(f int) bool {
-				return o.Namespace == g.Members[q.candidates[f].member].Object.Namespace
-			})
-		w := Owner{Member: o, Path: c.path, Agrees: agreed || !founds}
+		founds := founders[o.Namespace] || len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace
+		w := Owner{Member: o, Path: c.path, Agrees: agreed || within || !founds}
 		// What class parameters set, no member may have set first.
-		w.Unranked = w.Agrees && !c.class && (owned(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
+		w.Unranked = w.Agrees && !c.class && (within || owned(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
 		e.Owners = append(e.Owners, w)
 	}
 	if p.tighter != nil {
 		e.Limits = g.limits(q, p, e, last)
 	}
 	g.NewEffect[q.setting] = e
+}
+
+// mayBeFormer reports whether a value that AWS has may be the one that the namespace that decides had before an edit
+// which nobody saw: only others declare it, and members of that namespace declare other values.
+func (g *Group) mayBeFormer(q *conflict, value string) (other bool) {
+	oldest := g.incumbents(q).senior
+	for _, c := range q.candidates {
+		if oldest < 0 || !g.decides(c.member, oldest) {
+			continue
+		}
+		if other = true; c.value == value {
+			return false
+		}
+	}
+	return other
 }
 
 // oldestOf is the oldest member that sets the value in effect, of those that may set it.
@@ -442,16 +531,21 @@ func (g *Group) oldestOf(q *conflict, r resolution) int {
 // limits are the values of members that agreed with the owners before these set a stricter one. A limit ends when its
 // member no longer sets the value.
 func (g *Group) limits(q *conflict, p protection, now, last Effect) (out []Limit) {
-	owned, before := last.ownedBy(), map[Limit]bool{}
-	for _, l := range last.Limits {
-		before[l] = true
-	}
+	owned, before := last.ownedBy(), last.limited()
 	for _, c := range q.candidates {
 		l := Limit{g.Members[c.member].Object, c.value}
 		agreed := c.value == last.Value && owned(l.Member, func(w Owner) bool { return w.Agrees })
-		if before[l] || agreed && p.tighter(now.Value, c.value) {
+		if before[l] || agreed && p.stricter(now.Value, c.value) {
 			out = append(out, l)
 		}
+	}
+	return out
+}
+
+func (e Effect) limited() map[Limit]bool {
+	out := make(map[Limit]bool, len(e.Limits))
+	for _, l := range e.Limits {
+		out[l] = true
 	}
 	return out
 }
@@ -463,7 +557,7 @@ func (e Effect) limits(value string) bool {
 // Seniority returns the members of this compilation in the order in which they joined. Those of the last one that are
 // leaving keep their places among them. Members whose seniority is in doubt come last.
 func (g *Group) Seniority(leaving ...diag.Object) []diag.Object {
-	of := g.Counting(g.All())
+	of := filter(g.All(), g.counts)
 	sorting.By(of, g.bySeniority)
 	if len(g.doubted) > 0 {
 		doubted := func(i int) bool { return g.Doubts(g.Members[i].Object.Namespace) }

@@ -34,8 +34,10 @@ type Group struct {
 	// NewEffect are the values that this compilation puts into effect.
 	NewEffect map[string]Effect
 
-	doubted  []string            // namespaces of which it is not known whether they decided before
+	doubted  map[string]bool     // namespaces of which it is not known whether they decided before
 	joinedAt map[diag.Object]int // places in Joined
+	all      []int
+	sharing  map[sharing]*incumbents
 }
 
 // Member has the properties of a member on which precedence depends.
@@ -212,9 +214,9 @@ func (g *Group) explain(q *conflict, r resolution, loser int, shown string) (why
 		if o.Kind != "Ingress" {
 			one = "a " + o.Kind
 		}
-		return fmt.Sprintf("the group was built without one, and its default is changed only by %s of namespace %s, whose "+
-				"%s is its oldest member", diag.Plural(o.Kind), o.Namespace, o),
-			fmt.Sprintf("have it set on %s of namespace %s, or remove it here", one, o.Namespace)
+		return fmt.Sprintf("the group has the default value, and only %s of namespace %s change it, because the oldest "+
+				"member of the group is %s", diag.Plural(o.Kind), o.Namespace, o),
+			fmt.Sprintf("set it on %s of namespace %s, or remove it here", one, o.Namespace)
 	}
 	x, y := q.candidates[r.winner], q.candidates[loser]
 	why = fmt.Sprintf("%s has %s, and ", g.Members[x.member].Object, shown)
@@ -222,14 +224,16 @@ func (g *Group) explain(q *conflict, r resolution, loser int, shown string) (why
 	if g.Strict || !g.Joinable {
 		p = protection{}
 	}
-	tighter := func(x, y candidate) bool { return p.tighter != nil && p.tighter(x.value, y.value) }
+	tighter := func(x, y candidate) bool { return p.stricter(x.value, y.value) }
 	first, rule := g.before(x, y, p.restricts)
 	switch {
 	case tighter(x, y):
 		rule = "the stricter value comes first"
 	case r.incumbent && (!first || tighter(y, x)):
-		return why + "the value in effect stays until it changes there",
+		return why + "the value in effect stays until that object changes it",
 			"set the same value, or change the value of the other object first"
+	case !first && p.tighter != nil && !r.inherited:
+		rule = "it is stricter than the value of an older member"
 	}
 	return why + rule, "set the same value on both objects, or set it on only one"
 }

@@ -80,7 +80,7 @@ func TestNoteStaysTheSameOnceValueIsInEffect(t *testing.T) {
 		{"scheme", "internal", "internet-facing", 5, "the stricter value comes first"},
 		{"scheme", "internal", "internet-facing", -5, "the stricter value comes first"},
 		{"address-type", "ipv4", "dualstack", 5, "the lower group.order comes first (1 before 5)"},
-		{"address-type", "ipv4", "dualstack", -5, "the value in effect stays until it changes there"},
+		{"address-type", "ipv4", "dualstack", -5, "the value in effect stays until that object changes it"},
 	} {
 		var texts []string
 		var before map[string]Effect

@@ -21,9 +21,9 @@ type protection struct {
 	// restricts: of values that cannot be compared, that of the older member applies. Its group.order does not count,
 	// because a new member chooses its own.
 	restricts bool
-	// tighter reports whether a allows strictly less than b: then a applies. If tighter is nil, or false both ways, a and
-	// b cannot be compared.
-	tighter func(a, b string) bool
+	// tighter reports which values allow strictly less than b: these apply. If tighter is nil, or false both ways, two
+	// values cannot be compared.
+	tighter func(b string) func(a string) bool
 	// aside: a member that does not decide about the setting, and declares another value than the one in effect, is
 	// quarantined: its value would replace, expose or hold the whole load balancer. Without aside, only the value is
 	// ignored.
@@ -36,17 +36,15 @@ var protections = slices.Concat(protective(), []protection{
 	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
 	{"inbound-cidrs", true, true, fewerAddresses, false},
 	{"prefix-lists", true, true, fewerOf, false},
-	{"security-groups", true, true, isSet, false},
+	{"security-groups", true, true, pairs(isSet), false},
 	{"no-security-groups", true, true, ranked("true", "false"), false},
 	{"private-link-rules", true, true, ranked("off", "on"), false},
 	{"manage-backend-security-group-rules", true, true, nil, false},
-	{"ssl-policy", true, true, stricterPolicy, false},
-	{"mutual-authentication", true, true, func(a, b string) bool {
-		return ranked("off", "passthrough", "verify")(word(a), word(b))
-	}, false},
-	{"ssl-redirect", true, true, isSet, false},
-	{"wafv2-acl-name", true, true, associates, false},
-	{"wafv2-acl-arn", true, true, associates, false},
+	{"ssl-policy", true, true, pairs(stricterPolicy), false},
+	{"mutual-authentication", true, true, pairs(stricterVerification), false},
+	{"ssl-redirect", true, true, pairs(isSet), false},
+	{"wafv2-acl-name", true, true, pairs(associates), false},
+	{"wafv2-acl-arn", true, true, pairs(associates), false},
 	{"shield-advanced-protection", true, true, ranked("false", "true"), false},
 
 	{"attribute/access_logs.s3.enabled", true, true, ranked("false", "true"), false},
@@ -73,11 +71,11 @@ var protections = slices.Concat(protective(), []protection{
 	// correct: the edits of all members take effect
 	{"drift-policy/*", true, true, ranked("ignore", "report", "correct"), false},
 
-	{"replacement-policy", true, true, replacement.Tighter, false},
+	{"replacement-policy", true, true, pairs(replacement.Tighter), false},
 
 	{"frontend/enabled", true, true, ranked("true", "false"), true},
 	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
-	{"frontend/security-groups", true, true, isSet, false},
+	{"frontend/security-groups", true, true, pairs(isSet), false},
 	{"frontend/*", true, false, nil, false},
 	{"frontend-port/*", true, true, nil, false}, // another port exposes the hosts of members to more clients
 	{"frontend-health/*", true, true, nil, false},
@@ -108,14 +106,32 @@ func protectionOf(setting string) protection {
 func setsAside(setting string) bool { return protectionOf(setting).aside }
 
 // Tighter compares values of a setting: whether a allows strictly less than b. Nil = they cannot be compared.
-func Tighter(setting string) func(a, b string) bool { return protectionOf(setting).tighter }
+func Tighter(setting string) func(a, b string) bool {
+	if p := protectionOf(setting); p.tighter != nil {
+		return p.stricter
+	}
+	return nil
+}
+
+// stricter reports whether a allows strictly less than b.
+func (p protection) stricter(a, b string) bool { return p.tighter != nil && p.tighter(b)(a) }
+
+// pairs is an order of which the parts cost little for each pair.
+func pairs(stricter func(a, b string) bool) func(b string) func(a string) bool {
+	return func(b string) func(string) bool { return func(a string) bool { return stricter(a, b) } }
+}
 
 // ranked compares by place in a list, the loosest first. Values that are not in the list cannot be compared.
-func ranked(values ...string) func(a, b string) bool {
-	return func(a, b string) bool {
+func ranked(values ...string) func(b string) func(a string) bool {
+	return pairs(func(a, b string) bool {
 		x, y := slices.Index(values, a), slices.Index(values, b)
 		return x >= 0 && y >= 0 && x > y
-	}
+	})
+}
+
+// stricterVerification compares how clients' certificates are verified, by the first word.
+func stricterVerification(a, b string) bool {
+	return ranked("off", "passthrough", "verify")(word(b))(word(a))
 }
 
 // isSet compares values of a setting where any value is tighter than none.
@@ -133,40 +149,76 @@ func word(s string) string {
 	return s
 }
 
-// fewerOf reports whether a is a proper part of b, as sets.
-func fewerOf(a, b string) bool {
-	x, y := strings.Fields(a), strings.Fields(b)
-	return len(x) < len(y) && !slices.ContainsFunc(x, func(s string) bool { return !slices.Contains(y, s) })
+// mostCompared is how many ranges or prefix lists of a value are compared with others, at most. AWS allows fewer.
+const mostCompared = 2000
+
+// elements are the words of a value; few is false if they are too many to be compared.
+func elements(value string) (words []string, few bool) {
+	words = strings.Fields(value)
+	return words, len(words) <= mostCompared
 }
 
-// fewerAddresses reports whether each range of a is within one of b, and not the other way round.
-func fewerAddresses(a, b string) bool { return insideOf(a, b) && !insideOf(b, a) }
+// fewerOf reports which sets are a proper part of b.
+func fewerOf(b string) func(a string) bool {
+	words, few := elements(b)
+	all := make(map[string]bool, len(words))
+	for _, s := range words {
+		all[s] = true
+	}
+	return func(a string) bool {
+		part, alsoFew := elements(a)
+		return few && alsoFew && len(part) < len(words) &&
+			!slices.ContainsFunc(part, func(s string) bool { return !all[s] })
+	}
+}
 
-// insideOf reports whether each range of a is within one of b.
-func insideOf(a, b string) bool {
-	parse := func(s string) (out []netip.Prefix, ok bool) {
-		for _, f := range strings.Fields(s) {
-			p, err := netip.ParsePrefix(f)
-			if err != nil {
-				return nil, false
-			}
-			out = append(out, p)
-		}
-		return out, true
-	}
-	x, understood := parse(a)
-	y, also := parse(b)
-	if !understood || !also {
-		return false
-	}
-	for _, inner := range x {
-		if !slices.ContainsFunc(y, func(outer netip.Prefix) bool {
-			return outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
-		}) {
+// fewerAddresses reports for which values each range is within one of b, and not the other way round.
+func fewerAddresses(b string) func(a string) bool {
+	words, few := elements(b)
+	outer, understood := rangesOf(words)
+	return func(a string) bool {
+		part, alsoFew := elements(a)
+		if !few || !alsoFew || !understood || !outer.contain(part) {
 			return false
 		}
+		inner, alsoUnderstood := rangesOf(part)
+		return alsoUnderstood && !inner.contain(words)
 	}
-	return true
+}
+
+// ranges are addresses that can be compared with others.
+type ranges struct {
+	all  map[netip.Prefix]bool
+	bits []int // the lengths of all, each once
+}
+
+func rangesOf(words []string) (out ranges, understood bool) {
+	out.all = make(map[netip.Prefix]bool, len(words))
+	for _, s := range words {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return out, false
+		}
+		out.all[p.Masked()] = true
+		if !slices.Contains(out.bits, p.Bits()) {
+			out.bits = append(out.bits, p.Bits())
+		}
+	}
+	return out, true
+}
+
+// contain reports whether each of some ranges is within one of these.
+func (r ranges) contain(inner []string) bool {
+	return !slices.ContainsFunc(inner, func(s string) bool {
+		p, err := netip.ParsePrefix(s)
+		return err != nil || !slices.ContainsFunc(r.bits, func(bits int) bool {
+			if bits > p.Bits() {
+				return false
+			}
+			outer, err := p.Addr().Prefix(bits)
+			return err == nil && r.all[outer]
+		})
+	})
 }
 
 // minimumTLS is the lowest protocol version that a security policy of ELB allows, and the number of its groups of

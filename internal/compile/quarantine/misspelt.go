@@ -80,7 +80,7 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 			case f.Existing != nil && f.Existing.Type == lb.Type:
 				kept = adopt(m, existingMember(m, f.Existing, wrong.Source))
 			}
-			object, stays := m.Object, "the load balancer does not change"
+			object, stays := m.Object, "the load balancer keeps the value that it has for this setting"
 			if CheckField(wrong.Setting) != nil {
 				kept = f.Existing != nil && f.Existing.Type == lb.Type
 				stays = "existing target groups keep the value that they have"

@@ -193,7 +193,7 @@ func TestRulesThatAreJoinedToFitAnswerAsBefore(t *testing.T) {
 			}
 		}
 	})
-	if !less {
+	if !less && !testing.Short() {
 		t.Error("nothing was joined")
 	}
 }

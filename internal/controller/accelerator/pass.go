@@ -79,8 +79,8 @@ func (p *pass) report(r reporting.Report) {
 	p.Reporter.Report(unit(p.name()), r)
 }
 
-// reach brings the accelerator to what is declared. permit withholds endpoints that may not be named; stale = an object
-// that it read has changed.
+// reach brings the accelerator to what is declared. permit withholds endpoints that may not be named, and sets which the
+// accelerator loses; stale = an object that it read has changed.
 func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit func(declare.Answers) (stale bool)) (
 	reconcile.Result, error) {
 	built := p.Metrics.StartStage(Name, metrics.StageAcceleratorBuild)
@@ -93,6 +93,10 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit f
 	if permit(answers) {
 		built()
 		return reconcile.Result{}, queue.ErrRequeue
+	}
+	if !p.withdraw(ctx) {
+		built()
+		return p.end(ctx, accelerator.Observed{}, reasonDeployment, errRetry)
 	}
 	p.keep()
 	p.memory.Stands = declare.Stands(p.ga, endpoints, answers, p.memory.Memory)

@@ -186,8 +186,9 @@ func (r *Reconciler) reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return p.end(ctx, accelerator.Observed{}, reasonEndpointLoad, err)
 	}
 	return p.reach(ctx, endpoints, func(answers declare.Answers) (stale bool) {
+		p.withdrawn = declare.Refused(v, ga, endpoints, answers, r.Member)
 		asked := p.memory.Permit(v, ga, endpoints, answers, r.Deciding)
-		return asked && r.Index.Update(q.NamespacedName, begun, v.Reads())
+		return (asked || len(p.withdrawn) > 0) && r.Index.Update(q.NamespacedName, begun, v.Reads())
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -188,19 +189,61 @@ func tooManyOverrides(ga *agav1beta1.GlobalAccelerator) {
 	}
 }
 
-// TestEndpointThatWasNeverGrantedStays has an accelerator of an earlier version, which asked for no ReferenceGrant, and
-// a process without its checkpoint.
-func TestEndpointThatWasNeverGrantedStays(t *testing.T) {
+// TestGrantWithdrawnBeforeAStart has the owner of a load balancer withdraw the ReferenceGrant while no controller runs,
+// or an accelerator of an earlier version, which asked for none, and a process without its checkpoint. Only of an
+// internal load balancer the endpoint goes: others are open to the internet without it.
+func TestGrantWithdrawnBeforeAStart(t *testing.T) {
 	t.Parallel()
-	w := granted(t, byARN("k8s-secret"))
-	w.settle()
-	w.kept = nil
-	w.restart()
-	w.must(w.client.Delete(t.Context(), grant("victim", "", "Service")))
-	w.passes()
-	if got, calls := w.accelerators(), w.called(); !strings.Contains(got, "k8s-secret") ||
-		strings.Contains(calls, "RemoveEndpoints") || strings.Contains(calls, "Update") {
-		t.Errorf("calls %s: %s", calls, got)
+	denied := func(action string) error {
+		if action == "DescribeTags" || action == "DescribeLoadBalancers" {
+			return &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized"}
+		}
+		return nil
+	}
+	for name, c := range map[string]struct {
+		scheme, kind string
+		still        bool // granted
+		unread       error
+		refuse       func(action string) error
+		stays        bool
+	}{
+		"internal":                         {scheme: "internal", kind: "network"},
+		"internal ALB":                     {scheme: "internal", kind: "application"},
+		"internal, granted":                {scheme: "internal", kind: "network", still: true, stays: true},
+		"internal ALB, granted":            {scheme: "internal", kind: "application", still: true, stays: true},
+		"internet-facing":                  {scheme: "internet-facing", kind: "network", stays: true},
+		"internal, grants cannot be read":  {scheme: "internal", kind: "network", unread: errors.New("denied"), stays: true},
+		"internal, account cannot be read": {scheme: "internal", kind: "network", refuse: denied, stays: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			short := map[string]string{"network": "net", "application": "app"}[c.kind]
+			secret := byARN("k8s-inside")
+			secret.EndpointID = to(prefix + short + "/k8s-inside/50dc")
+			w := granted(t, secret, endpoint(agav1beta1.EndpointService, "", "web"))
+			w.balancer("k8s-inside", func(lb *simaccount.LoadBalancer) {
+				lb.ARN, lb.Type, lb.Scheme = *secret.EndpointID, c.kind, c.scheme
+				lb.Tags = naming.Tracking(stack.Service, "my-cluster", "victim/web", stack.LoadBalancerIdentity)
+			})
+			w.settle()
+			if got := w.accelerators(); !strings.Contains(got, "k8s-inside") {
+				t.Fatalf("before: %s\n%s", got, w.told())
+			}
+			if w.kept = nil; !c.still {
+				w.must(w.client.Delete(t.Context(), grant("victim", "", "Service")))
+			}
+			w.restart()
+			if w.refuse = c.refuse; c.unread != nil {
+				w.r.Client = failing(w.client, &gatewayv1beta1.ReferenceGrant{}, c.unread)
+				w.r.Live = failing(w.client, &gatewayv1beta1.ReferenceGrant{}, c.unread)
+			}
+			w.passes()
+			if got, calls := w.accelerators(), w.called(); strings.Contains(got, "k8s-inside") != c.stays ||
+				!strings.Contains(got, "k8s-web") || c.stays && (strings.Contains(calls, "RemoveEndpoints") ||
+				strings.Contains(calls, "Update")) {
+				t.Errorf("calls %s: %s\n%s", calls, got, w.told())
+			}
+		})
 	}
 }
 

@@ -136,11 +136,11 @@ func (c *confirmingReader) ConfirmedPod(ctx context.Context, namespace, name, ad
 		if pod = c.read(ctx, x.pod); c.err != nil {
 			return nil, false
 		}
-		if pod == nil || !registrar.KeepsAddress(pod, address) {
+		if pod == nil || !registrar.LivesAt(pod, address) {
 			c.refuted = append(c.refuted, x)
 		}
 	}
-	if pod == nil || !registrar.KeepsAddress(pod, address) {
+	if pod == nil || !registrar.LivesAt(pod, address) {
 		c.missing = append(c.missing, name)
 	}
 	return pod, pod != nil

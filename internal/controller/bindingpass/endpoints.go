@@ -240,8 +240,8 @@ func (b *Reconciler) liveSlicesOf(ctx context.Context, o *v1beta1.TargetGroupBin
 	var list discoveryv1.EndpointSliceList
 	if err := b.APIReader.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{
 		discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
-		return nil, fmt.Errorf("the cache lacks EndpointSlices of Service %s/%s, and the API server was asked: %w",
-			o.Namespace, o.Spec.ServiceRef.Name, err)
+		return nil, fmt.Errorf("the cache has no EndpointSlices of Service %s/%s, and reading them from the API server "+
+			"failed: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
 	}
 	return pointers(list.Items), nil
 }

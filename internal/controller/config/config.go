@@ -392,14 +392,15 @@ func bindWebhooks(fs *pflag.FlagSet, c *Config) {
 	fs.IntVar(&w.Port, "webhook-bind-port", 9443, "port of the admission webhooks")
 	fs.StringVar(&w.Host, "webhook-bind-host", "", "address of the admission webhooks; empty = all")
 	fs.StringVar(&w.CertDir, "webhook-cert-dir", "", "directory of the webhooks' certificate; empty: "+
-		"k8s-webhook-server/serving-certs in the directory for temporary files. Without files there, the controller "+
-		"serves no webhook")
+		"k8s-webhook-server/serving-certs in the directory for temporary files. If the directory has no certificate files, "+
+		"the controller serves no webhook")
 	fs.StringVar(&w.CertFile, "webhook-cert-file", "", "certificate file name (default tls.crt)")
 	fs.StringVar(&w.KeyFile, "webhook-key-file", "", "key file name (default tls.key)")
 	fs.StringVar(&w.ClientCA, "kube-ca-pem-filepath", "",
 		"file with the certificate authorities of allowed webhook clients")
 	fs.StringVar(&w.CertSecret, "webhook-cert-secret", "",
-		"Secret for a certificate that the controller issues, renews and publishes itself; replaces the files")
+		"Secret for a certificate that the controller issues, renews and publishes itself; this certificate replaces the "+
+			"certificate files")
 	fs.DurationVar(&w.CertLifetime, "webhook-cert-lifetime", 90*24*time.Hour,
 		"lifetime of the certificate of --webhook-cert-secret; the controller renews it after two thirds")
 	fs.StringVar(&w.Configurations, "webhook-configurations", "aws-load-balancer-webhook",

@@ -47,9 +47,9 @@ func bindDefaults(fs *pflag.FlagSet, c *Config) {
 	fs.StringVar(&c.DefaultScheme, "default-load-balancer-scheme", "internal",
 		"scheme of objects without the annotation: internal or internet-facing")
 	fs.StringVar(&c.DefaultAddressType, "default-ip-address-type", "ipv4",
-		"IP address type of new load balancers whose objects declare none: ipv4 or dualstack; with dualstack, existing load "+
-			"balancers keep their type, and NLBs with UDP or QUIC listeners are ipv4; without it, undeclared ones become "+
-			"ipv4 again")
+		"IP address type of new load balancers whose objects declare no type: ipv4 or dualstack. With dualstack, existing "+
+			"load balancers keep their type, and NLBs with UDP or QUIC listeners are ipv4. Without dualstack, load balancers "+
+			"whose objects declare no type become ipv4 again")
 	fs.StringVar(&c.DefaultSSLPolicy, "default-ssl-policy", "ELBSecurityPolicy-2016-08",
 		"default TLS policy of HTTPS and TLS listeners")
 	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb",
@@ -63,17 +63,17 @@ func bindTargets(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&c.EnableManageBackendSG, "enable-manage-backend-security-group-rules", false,
 		"also manage the security group rules of nodes and pods for objects whose annotation names security groups")
 	fs.StringVar(&c.BackendSecurityGroup, "backend-security-group", "",
-		"ID of an existing security group to use as the shared one")
+		"ID of an existing security group to use as the shared security group")
 	fs.BoolVar(&c.DisableRestrictedRules, "disable-restricted-sg-rules", false,
 		"open all ports of nodes and pods to load balancers, instead of the ports in use")
 	fs.BoolVar(&c.EnableEndpointSlices, "enable-endpoint-slices", true,
 		"read EndpointSlices for ip targets; false has no effect except for a notice, because Kubernetes also creates "+
 			"EndpointSlices from Endpoints")
 	fs.StringToStringVar(&c.TargetENISecurityTags, "service-target-eni-security-group-tags", nil,
-		"additional tags that select one security group of a network interface with several")
+		"additional tags that select one security group if a network interface has several security groups")
 	fs.BoolVar(&c.ExcludedNodes, "exclude-ip-targets-by-node-label", false,
 		"do not register pods on nodes with the label node.kubernetes.io/exclude-from-external-load-balancers as ip "+
-			"targets, unless they are more than half of a target group")
+			"targets, unless these pods are more than half of a target group")
 	fs.BoolVar(&s.nodeDrain, "enable-node-drain-condition", false, removed+"the controller writes no conditions to nodes")
 	fs.StringVar(&c.NodeSecurityGroup, "node-security-group", "",
 		"ID of the security group of nodes and pods to which the controller adds its rules; empty: tags select it")
@@ -91,34 +91,37 @@ func bindTargets(fs *pflag.FlagSet, c *Config, s *spare) {
 func bindTenants(fs *pflag.FlagSet, c *Config) {
 	fs.StringToStringVar(&c.ObjectLabels, "object-labels", nil,
 		"labels, key=value, of all objects that the controller creates: TargetGroupBindings, LoadBalancer objects, "+
-			"ConfigMaps, the Secret of the webhooks, the Lease; existing objects get them with their next reconcile or write")
+			"ConfigMaps, the Secret of the webhooks, the Lease; existing objects get the labels with their next reconcile or "+
+			"write")
 	fs.StringSliceVar(&c.CopiedLabels, "copied-labels", nil,
 		"keys of labels that the controller copies from an Ingress, Service or Gateway to its TargetGroupBindings and "+
 			"LoadBalancer object")
 	fs.StringSliceVar(&c.AssumableRoles, "assumable-roles", []string{allowlist.Any},
 		"ARNs of the roles that TargetGroupBindings may name to reach target groups of other accounts; * stands for any "+
-			"characters; NAMESPACE=ARN allows a role only to bindings of a namespace; none: no role")
+			"characters; NAMESPACE=ARN allows a role only to TargetGroupBindings of this namespace; none: no role")
 	fs.StringSliceVar(&c.ExistingLoadBalancers, "existing-load-balancers", []string{allowlist.None},
 		"names or ARNs of load balancers that objects may share or adopt with the annotation existing-load-balancer; * "+
-			"stands for any characters; NAMESPACE=PATTERN allows them only to objects of a namespace, which may then also "+
-			"approve an adoption; none: only load balancers that consent by their tag elbv2.k8s.aws/shared-with")
+			"stands for any characters; NAMESPACE=PATTERN allows them only to objects of this namespace, and these objects "+
+			"may then also approve an adoption; none: only load balancers whose tag elbv2.k8s.aws/shared-with allows it")
 	fs.StringSliceVar(&c.BindableTargetGroups, "bindable-target-groups", []string{allowlist.Any},
-		"target groups without tags of this cluster that TargetGroupBindings may name, by name or ARN; * stands for any "+
-			"characters; NAMESPACE=PATTERN allows them only to one namespace; none: no target group")
+		"names or ARNs of target groups that TargetGroupBindings may name although the target groups have no tags of this "+
+			"cluster; * stands for any characters; NAMESPACE=PATTERN allows them only to this namespace; none: no such target "+
+			"group")
 	fs.StringSliceVar(&c.BindingNetworking, "binding-networking", []string{allowlist.None},
-		"what spec.networking of TargetGroupBindings may open in addition to the ports of their targets and a limited "+
-			"number of public addresses: any-port (also ports of nodes, for Services and Gateways as well), any-source, or * "+
-			"for both; NAMESPACE=any-port allows it only to one namespace; none: nothing more")
+		"what spec.networking of TargetGroupBindings may open in addition to the ports of their targets, for a limited "+
+			"number of public addresses. any-port: any port, also ports of nodes, and also for Services and Gateways; "+
+			"any-source: any number of public addresses; *: any-port and any-source; NAMESPACE=any-port allows any-port only "+
+			"to this namespace; none: nothing in addition")
 	fs.StringSliceVar(&c.ExternalTargetGroups, "external-target-groups", []string{allowlist.Any},
-		"target groups without tags of this cluster to which rules and listeners may forward; the syntax is that of "+
-			"--bindable-target-groups")
+		"target groups without tags of this cluster to which rules and listeners may forward; the syntax is the same as "+
+			"for --bindable-target-groups")
 	fs.StringSliceVar(&c.CrossNamespaceTargetGroups, "cross-namespace-target-groups", []string{allowlist.None},
 		"target groups of this cluster to which rules and listeners of other namespaces may forward without a "+
-			"ReferenceGrant, and which TargetGroupBindings of other namespaces may share by multiClusterTargetGroup; the "+
-			"syntax is that of --bindable-target-groups")
+			"ReferenceGrant. TargetGroupBindings of other namespaces may share these target groups by "+
+			"multiClusterTargetGroup. The syntax is the same as for --bindable-target-groups")
 	fs.StringSliceVar(&c.EndpointsWithoutPods, "endpoints-without-pods", []string{allowlist.None},
 		"address ranges (CIDR) that EndpointSlices may name as ip targets although they belong to no pod of the namespace; "+
-			"NAMESPACE=CIDR allows a range only to one namespace. Addresses of nodes and link-local addresses are never "+
+			"NAMESPACE=CIDR allows a range only to this namespace. Addresses of nodes and link-local addresses are never "+
 			"allowed, and the controller opens no security group for these targets; none: only pods")
 	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "",
 		"key=value label that a Secret must have before the controller reads it for an Ingress; Secrets of Gateways and "+
@@ -159,41 +162,44 @@ func bindWorkers(fs *pflag.FlagSet, c *Config) {
 // bindIngress declares the flags about Ingresses, certificates and brakes.
 func bindIngress(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.IngressClass, "ingress-class", "alb",
-		"value of the annotation kubernetes.io/ingress.class that this controller reconciles; if empty: alb, and Ingresses "+
-			"without any class")
+		"reconcile Ingresses with this value of the annotation kubernetes.io/ingress.class; if empty: Ingresses with value "+
+			"alb, and Ingresses without any class")
 	fs.BoolVar(&c.Webhooks.DisableClassAnnotation, "disable-ingress-class-annotation", false,
 		"refuse new use of the annotation kubernetes.io/ingress.class at admission")
 	fs.BoolVar(&c.Webhooks.DisableGroupAnnotation, "disable-ingress-group-name-annotation", false,
 		"refuse new use of the annotation group.name at admission")
 	fs.BoolVar(&c.TolerateMissingService, "tolerate-non-existent-backend-service", true,
-		"a missing backend Service answers 503 instead of failing its Ingress")
+		"if a backend Service is missing, its requests get 503; if false, the Ingress fails")
 	fs.BoolVar(&c.TolerateMissingAction, "tolerate-non-existent-backend-action", true,
-		"a missing actions annotation answers 503 instead of failing its Ingress")
+		"if an actions annotation is missing, its requests get 503; if false, the Ingress fails")
 	fs.StringSliceVar(&c.AllowedCAs, "allowed-certificate-authority-arns", nil,
-		"discover only certificates of these authorities; empty = all")
+		"discover only certificates of these certificate authorities; empty = all")
 	fs.StringVar(&c.DefaultPCA, "default-pca-arn", "",
-		"private authority for certificates that the controller requests, if acm-pca-arn names none; if empty: a public "+
-			"authority of Amazon")
+		"private certificate authority for certificates that the controller requests, if annotation acm-pca-arn names no "+
+			"authority; if empty: Amazon's public authority")
 	fs.BoolVar(&c.ImportTLSSecrets, "enable-tls-secret-import", false,
-		"allow the annotation import-tls-secrets, which imports Secrets of spec.tls into ACM; needs additional "+
-			"permissions, in AWS and for Secrets")
+		"allow the annotation import-tls-secrets, which imports Secrets of spec.tls into ACM; needs additional permissions "+
+			"in AWS, and rights on Secrets")
 	fs.StringVar(&c.TrustStores.Bucket, "trust-store-bucket", "",
-		"S3 bucket, in the load balancers' region, for the CA certificates that spec.tls.frontend of Gateways names; AWS "+
-			"creates trust stores from them. If empty, such listeners are not accepted; needs additional permissions")
+		"S3 bucket, in the load balancers' region, for the CA certificates that spec.tls.frontend of Gateways names. AWS "+
+			"creates trust stores from these certificates. If empty, the controller does not accept listeners with such "+
+			"certificates; needs additional permissions")
 	fs.StringVar(&c.TrustStores.Prefix, "trust-store-prefix", "trust-stores", "prefix of the keys in --trust-store-bucket")
 	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10,
-		"how many load balancers may be deleted within ten minutes because their objects no longer declare them. If more "+
-			"than this, and more than a quarter of all, would be deleted, the rest waits for consent; 0 = no limit")
+		"number of load balancers that the controller may delete within ten minutes because their objects no longer "+
+			"declare them. If it would delete more than this number, and more than a quarter of all load balancers, further "+
+			"deletions wait for consent; 0 = no limit")
 	fs.DurationVar(&s.deleteOrphans, "delete-orphans-after", 0, removed+"use lbc orphans and lbc cleanup --orphans")
 	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10,
-		"how many target groups may lose most of their targets within ten minutes although their pods or nodes exist. If "+
-			"more than this, and more than a quarter of all, would lose them, the rest waits for consent; 0 = no limit")
+		"number of target groups that may lose most of their targets within ten minutes although their pods or nodes "+
+			"exist. If more target groups than this number, and more than a quarter of all target groups, would lose their "+
+			"targets, further deregistrations wait for consent; 0 = no limit")
 	fs.BoolVar(&c.ExistingFeaturesOnly, "existing-features-only", false,
-		"refuse at admission all features that the AWS Load Balancer Controller v3.5 lacks, so that you can go back to it "+
-			"at any time; new Gateways get its rules. You can still edit other parts of objects that already have such "+
-			"additions, and an event names the additions")
+		"refuse at admission all features that the AWS Load Balancer Controller v3.5 lacks, so that you can go back to "+
+			"that controller at any time. New Gateways get the same rules as under that controller. You can still edit other "+
+			"parts of objects that already have such features, and an event names these features")
 	fs.BoolVar(&c.StrictGroups, "strict-groups", false,
-		"an invalid member stops its whole Ingress group, as in the existing controller")
+		"an invalid member stops the changes of its whole Ingress group, as in the existing controller")
 }
 
 // bindFeatures declares the flags that switch features off, and those of readiness gates.
@@ -206,11 +212,11 @@ func bindFeatures(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&c.EnableReadinessGates, "enable-pod-readiness-gate-inject", true,
 		"inject readiness gates into pods at admission")
 	fs.DurationVar(&c.OpenGatesAfter, "open-readiness-gates-after", 0,
-		"open the readiness gates of pods that have waited this long because their target group does not exist, has no "+
-			"load balancer, or does not contain them yet; gates of targets in health checks or unhealthy targets stay "+
-			"closed; 0 = never")
+		"open the readiness gate of a pod that has waited this long because its target group does not exist, has no load "+
+			"balancer, or does not contain the pod yet. The gate stays closed while health checks of the target are in "+
+			"progress or fail; 0 = never")
 	fs.StringVar(&c.QUICVariable, "quic-environment-variable-name", serverid.DefaultVariable,
-		"environment variable of pods' containers that has their QUIC server id")
+		"environment variable that contains the QUIC server id, in containers of pods")
 }
 
 // bindAWS declares the flags about AWS.
@@ -222,8 +228,8 @@ func bindAWS(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.IntVar(&c.MaxRetries, "aws-max-retries", 10, "attempts per AWS call, including the first")
 	fs.StringToStringVar(&c.APIEndpoints, "aws-api-endpoints", nil,
 		"endpoint per AWS service, serviceID=URL (such as EC2=http://localhost:4566)")
-	fs.Var(&c.Throttle, "aws-api-throttle", "client-side rate limits; an entry for a service replaces its defaults. The "+
-		"defaults for ELBv2 apply only while AWS throttles")
+	fs.Var(&c.Throttle, "aws-api-throttle", "client-side rate limits; an entry for an AWS service replaces the defaults "+
+		"of the service. The defaults for ELBv2 apply only while AWS throttles")
 }
 
 // bindProcess declares the flags about the process.
@@ -239,36 +245,40 @@ func bindProcess(fs *pflag.FlagSet, c *Config, s *spare) {
 			"empty, each replica uses its own self-signed certificate")
 	fs.StringVar(&c.HealthAddr, "health-probe-bind-addr", ":61779", "address of /healthz and /readyz; 0 = none")
 	fs.StringVar(&c.PprofAddr, "pprof-bind-addr", "",
-		"address of /debug/pprof, the profiles of the process, such as 127.0.0.1:6060; without authentication; empty = none")
+		"address of /debug/pprof, the profiles of the process, such as 127.0.0.1:6060; anyone who reaches the address can "+
+			"read them; empty = none")
 	fs.StringVar(&s.consoleAddr, "console-bind-addr", "", removed+"use lbc console")
 	fs.StringVar(&c.Traces.Endpoint, "otlp-traces-endpoint", "",
-		"URL of an OpenTelemetry collector that accepts OTLP over HTTP, such as http://otel-collector.monitoring:4318; "+
-			"traces of reconciles go to its path /v1/traces, or to the path in the URL; default: "+
-			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, otherwise no traces")
+		"URL of an OpenTelemetry collector that accepts OTLP over HTTP, such as http://otel-collector.monitoring:4318; the "+
+			"controller sends traces of reconciles to its path /v1/traces, or to the path in the URL; default: "+
+			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, then OTEL_EXPORTER_OTLP_ENDPOINT, otherwise no traces")
 	fs.Float64Var(&c.Traces.Ratio, "otlp-traces-sampling-ratio", 1,
-		"share of reconciles to trace, from 0 to 1; 1: OTEL_TRACES_SAMPLER and its argument decide, default all")
+		"share of reconciles to trace, from 0 to 1. With 1, OTEL_TRACES_SAMPLER and its argument decide; without them, all "+
+			"reconciles")
 	bindWebhooks(fs, c)
 	fs.BoolVar(&c.LeaderElection, "enable-leader-election", true,
 		"elect a leader among replicas; only the leader reconciles")
 	fs.StringVar(&c.LeaderElectionID, "leader-election-id", "aws-load-balancer-controller-leader", "name of the Lease")
-	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty: the pod's")
+	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty: the "+
+		"namespace of the pod")
 	fs.StringVar(&c.WatchNamespace, "watch-namespace", "", "reconcile only objects of this namespace; empty = all")
 	fs.BoolVar(&c.Checkpoints, "enable-checkpoints", true,
-		"keep last valid versions and the observed state of AWS in ConfigMaps in the Lease's namespace, so that a restart "+
-			"keeps them and reads little")
+		"keep last valid versions and the observed state of AWS in ConfigMaps in the Lease's namespace. After a restart, "+
+			"the controller then knows them and reads little from AWS")
 	fs.DurationVar(&c.DriftInterval, "drift-check-interval", time.Hour,
-		"interval at which each load balancer and target group is compared with AWS to find changes made by hand; at most "+
-			"one read a second; 0 = only with --sync-period")
+		"interval at which the controller compares each load balancer and target group with AWS to find changes made by "+
+			"hand; at most one read per second; 0 = only with --sync-period")
 	fs.StringVar(&c.DriftPolicy, "drift-policy", "correct",
 		"default policy for changes made in AWS by hand: correct, report or ignore, or GROUP=POLICY for groups of fields, "+
-			"separated by commas. Objects and classes can override it")
+			"separated by commas. Objects and classes can override this policy")
 	fs.StringVar(&c.ReplacementPolicy, "replacement-policy", "allow",
 		"default policy for edits that would replace a load balancer and its DNS name: allow or refuse; with "+
-			",keep=DURATION the old load balancer stays for this time. Objects and classes can override it")
+			",keep=DURATION, the old load balancer stays for this time. Objects and classes can override this policy")
 	fs.StringVar((*string)(&c.PublishAddress), "publish-address", string(WhenCreated),
-		"when objects show the address of a new load balancer: once it is created, or once it is active and serves, two to "+
-			"three minutes later")
-	fs.DurationVar(&c.SyncPeriod, "sync-period", 10*time.Hour, "interval at which every object is reconciled again")
+		"when objects show the address of a new load balancer. created: once the load balancer is created; active: once it "+
+			"is active and serves, two to three minutes later")
+	fs.DurationVar(&c.SyncPeriod, "sync-period", 10*time.Hour, "interval at which the controller reconciles every "+
+		"object again")
 	fs.Var(&c.Gates, "feature-gates", gateHelp())
 }
 

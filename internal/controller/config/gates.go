@@ -49,18 +49,19 @@ type GateInfo struct {
 }
 
 var gateTable = []GateInfo{
-	{ListenerRulesTagging, true, "", "tag listeners and rules; turn it off in partitions that do not support it"},
-	{WeightedTargetGroups, true, "", "send forwards with weights; off: a single target group per forward"},
+	{ListenerRulesTagging, true, "", "tag listeners and rules; turn this gate off in partitions that do not support " +
+		"such tags"},
+	{WeightedTargetGroups, true, "", "send forward actions with weights; off: a single target group per forward action"},
 	{ServiceTypeLoadBalancerOnly, false, "", "reconcile only Services of type LoadBalancer"},
-	{EndpointsFailOpen, true, "", "register endpoints of unknown readiness when none is ready"},
+	{EndpointsFailOpen, true, "", "register endpoints of unknown readiness if no endpoint is ready"},
 	{EnableServiceController, true, "", "reconcile Services; off: load balancers of Services do not change until their " +
 		"Services are deleted"},
 	{EnableIPTargetType, true, "", "admit target type ip"},
 	{EnableTCPUDPListener, false, "", "merge TCP and UDP on one port into a TCP_UDP listener"},
-	{EnableRGTAPI, false, "", "read tags of load balancers and target groups with tag:GetResources, a hundred per call, " +
-		"if more than twenty are needed; needs that permission"},
+	{EnableRGTAPI, false, "", "read tags of load balancers and target groups with tag:GetResources, for a hundred " +
+		"resources per call, if the controller needs the tags of more than twenty; needs the permission tag:GetResources"},
 	{SubnetsClusterTagCheck, true, "", "ignore subnets that are tagged only for other clusters"},
-	{NLBHealthCheckAdvancedConfig, true, "", "NLB health checks with timeout and codes, which change in place; off: a " +
+	{NLBHealthCheckAdvancedConfig, true, "", "NLB health checks have timeout and codes, and change in place; off: a " +
 		"change of protocol, codes or times replaces the target group"},
 	{NLBSecurityGroup, true, "", "give NLBs security groups"},
 	{ALBSingleSubnet, false, "", "admit an ALB with one subnet"},
@@ -68,12 +69,12 @@ var gateTable = []GateInfo{
 	{SubnetDiscoveryByReachable, true, "", "without tagged subnets, distinguish public from private ones by route table"},
 	{NLBGatewayAPI, true, "", "serve Gateways with NLBs"},
 	{ALBGatewayAPI, true, "", "serve Gateways with ALBs"},
-	{AutoGatewayAPI, true, "", "serve Gateways of a third controller name with ALBs or NLBs, depending on the protocols " +
-		"of their listeners; needs ALBGatewayAPI and NLBGatewayAPI"},
+	{AutoGatewayAPI, true, "", "serve Gateways of the controller name of --auto-gateway-controller-name with ALBs or " +
+		"NLBs, depending on the protocols of their listeners; needs ALBGatewayAPI and NLBGatewayAPI"},
 	{GatewayListenerSet, true, "", "serve ListenerSets of Gateways"},
 	{GlobalAcceleratorController, false, "", "serve GlobalAccelerators, except in China, GovCloud, the European " +
-		"Sovereign Cloud and isolated regions, which have no AWS Global Accelerator; needs its definition and " +
-		"additional permissions"},
+		"Sovereign Cloud and isolated regions, which have no AWS Global Accelerator; needs the CRD of GlobalAccelerators " +
+		"and additional permissions"},
 	{EnhancedDefaultBehavior, false, "", "if an object no longer has the annotation for mutual authentication, reserved " +
 		"capacity or the ALPN policy, reset the setting"},
 	{EnableDefaultTagsLowPriority, false, "", "tags of objects override --default-tags"},

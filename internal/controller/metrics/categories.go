@@ -43,7 +43,7 @@ var Categories = map[string][]Category{
 			"the class or the group of the Ingress is wrong, or objects could not be read"},
 		{"add_group_finalizer_error", []diag.EventReason{diag.FailedAdd}, nil, nil,
 			"the API server did not accept the finalizer"},
-		{"build_model_error", building, nil, nil, "all failures before the plan of the objects"},
+		{"build_model_error", building, nil, nil, "all failures before the controller plans the objects"},
 		{"build_certificate_error", building, []diag.Code{diag.CertificateNotFound, diag.HostedZoneNotFound},
 			[]string{"spec.tls", "certificate"}, "of these: certificates"},
 		{"build_frontend_nlb", building, nil, []string{"/frontend-nlb-", "/enable-frontend-nlb"},
@@ -68,10 +68,11 @@ var Categories = map[string][]Category{
 		{"remove_group_finalizer_error", []diag.EventReason{diag.FailedRemove}, nil, nil,
 			"the API server did not accept the removal of the finalizer"},
 		{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared backend security group after the last load " +
-			"balancer of the cluster, if that belonged to an Ingress; after a restart, whatever it belonged to"},
+			"balancer of the cluster, if this load balancer belonged to an Ingress; after a restart of the controller, also " +
+			"if this load balancer belonged to another kind"},
 	},
 	controllerOf(stack.Service): {
-		{"build_model_error", building, nil, nil, "all failures before the plan of the Service"},
+		{"build_model_error", building, nil, nil, "all failures before the controller plans the Service"},
 		{"build_listeners_error", building, []diag.Code{diag.CertificateNotFound, diag.ServicePortNotFound},
 			[]string{"load-balancer-ssl-", "load-balancer-listener-attributes", "load-balancer-alpn", "spec.ports"},
 			"of these: listeners"},
@@ -93,7 +94,7 @@ var Categories = map[string][]Category{
 		{"cleanup_load_balancer_error", []diag.EventReason{diag.FailedRemove, diag.FailedCleanupStatus}, nil, nil,
 			"the API server did not accept the removal of the finalizer or of the status"},
 		{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared backend security group after the last load " +
-			"balancer of the cluster, if that belonged to a Service"},
+			"balancer of the cluster, if this load balancer belonged to a Service"},
 	},
 	BindingControllerLabel: {
 		{"add_finalizers_error", []diag.EventReason{diag.FailedAdd}, nil, nil, "the API server did not accept the finalizer"},
@@ -123,8 +124,8 @@ var Categories = map[string][]Category{
 		{"reconcile_globalaccelerator_error",
 			slices.Concat(building, deploying, []diag.EventReason{diag.FailedLoadGroupID, diag.FailedStatus,
 				diag.FailedCleanup}), nil, nil,
-			"any of these except finalizers; unreadable objects, a status that the API server did not accept, and a failed " +
-				"deletion of an accelerator"},
+			"any of these failures, except those of finalizers. Also unreadable objects, a status that the API server did not " +
+				"accept, and a failed deletion of an accelerator"},
 	},
 	controllerOf(stack.GatewayALB): gatewayCategories,
 	controllerOf(stack.GatewayNLB): gatewayCategories,
@@ -132,14 +133,14 @@ var Categories = map[string][]Category{
 
 var gatewayCategories = []Category{
 	{"build_model_error", append([]diag.EventReason{diag.FailedLoadGroupID}, building...), nil, nil,
-		"all failures before the plan of the Gateway and its routes"},
+		"all failures before the controller plans the Gateway and its routes"},
 	{"add_finalizers_error", []diag.EventReason{diag.FailedAdd}, nil, nil, "the API server did not accept the finalizer"},
 	{"deploy_model_error", deploying, nil, nil, "all failures in the execution of a plan"},
 	{"update_status_error", []diag.EventReason{diag.FailedStatus}, nil, nil, "the API server did not accept the status"},
 	{"cleanup_load_balancer_error", []diag.EventReason{diag.FailedRemove}, nil, nil,
 		"the API server did not accept the removal of the finalizer"},
 	{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared backend security group after the last load " +
-		"balancer of the cluster, if that belonged to a Gateway"},
+		"balancer of the cluster, if this load balancer belonged to a Gateway"},
 }
 
 // Uncounted are the error categories and stages of the existing controller that name steps which do not exist here.

@@ -44,7 +44,8 @@ var Table = []Row{
 	{"aws_api_call_throttled_errors_total", Counter, outcome, nil, "AWS calls refused because of their rate"},
 	{"aws_api_call_validation_errors_total", Counter, outcome, nil, "AWS calls refused as invalid"},
 	{"aws_target_group_info", Gauge, []string{"namespace", "service", "target_group"}, nil,
-		"1 for each target group that a TargetGroupBinding serves; `target_group` is the dimension of CloudWatch, for joins"},
+		"1 for each target group that a TargetGroupBinding serves; `target_group` has the value of CloudWatch's dimension " +
+			"TargetGroup, so that you can join the metrics"},
 	{"awslbc_readiness_gate_ready_seconds", Histogram, []string{"namespace", "name"}, []float64{10, 30, 60, 120, 180, 240,
 		300, 360, 420, 480, 540, 600},
 		"seconds from the registration of a pod's targets to the opening of its readiness gate, by TargetGroupBinding"},
@@ -58,7 +59,7 @@ var Table = []Row{
 		"refusals of mutating webhooks, by path and check"},
 	{"awslbc_quic_target_missing_server_id", Counter, []string{"namespace", "name"}, nil,
 		"endpoints that the controller does not register, because they have no QUIC server id or the id of another " +
-			"endpoint; each counts once, by TargetGroupBinding"},
+			"endpoint; each endpoint counts once, by TargetGroupBinding"},
 	{"awslbc_controller_cache_object_total", Gauge, []string{"resource"}, nil,
 		"objects in the informer caches"},
 	{"awslbc_controller_top_talkers", Gauge, []string{"controller", "namespace", "name"}, nil,
@@ -71,18 +72,18 @@ var Table = []Row{
 	{"lbc_degraded", Gauge, []string{"reason"}, nil, "1 while the controller [lacks " +
 		"something](operations/running.md#what-the-controller-lacks), for example a right, 0 otherwise"},
 	{"lbc_actions_denied", Gauge, []string{"action"}, nil,
-		"1 for each IAM action that AWS denies the controller's role for at least one resource. It becomes 0 half a minute " +
-			"after AWS permits the action, a minute after nothing waits for it, or 20 minutes after the last denial. Refused " +
-			"credentials do not count"},
+		"1 for each IAM action that AWS denies the controller's role for at least one resource. The value becomes 0 half a " +
+			"minute after AWS permits the action, a minute after nothing needs the action any more, or 20 minutes after the " +
+			"last denial. Refused credentials do not count"},
 	{"lbc_waiting", Gauge, []string{"what"}, nil,
-		"work that waits now, on the leader, by kind. `targets`: targets that AWS has not registered or deregistered yet. " +
+		"work that waits now, by kind; on the leader. `targets`: targets that AWS has not registered or deregistered yet. " +
 			"`stacks`: stacks and GlobalAccelerators in a reconcile, or with unfinished work that does not need an edit. " +
 			"`deletions`: deleted stacks, TargetGroupBindings and GlobalAccelerators with a finalizer"},
 	{"lbc_waiting_oldest_seconds", Gauge, []string{"what"}, nil,
 		"how long the oldest work has waited, by the `what` of `lbc_waiting`; 0 if nothing waits. The time of a deletion " +
 			"that was on [hold](operations/hold.md#hold) counts from the end of the hold"},
 	{"lbc_readiness_gate_waiting_seconds", Gauge, []string{"namespace", "name"}, nil,
-		"how long the pod that has waited longest has waited for AWS to report its registered targets as healthy, by " +
+		"how long the oldest waiting pod has waited for AWS to report its registered targets as healthy, by " +
 			"TargetGroupBinding; absent while no pod waits. On the leader"},
 	{"lbc_deletions_waiting", Gauge, []string{"reason"}, nil,
 		"`deletions` of `lbc_waiting`, by reason: the code of a [finding](findings.md), such as `DeletionProtected` or " +
@@ -96,19 +97,21 @@ var Table = []Row{
 	{"lbc_held_stacks", Gauge, nil, nil, "load balancers that an administrator [holds](operations/hold.md#hold): the " +
 		"controller writes only their targets to AWS; on the leader"},
 	{"lbc_listener_certificate_not_after_seconds", Gauge, nil, nil,
-		"Unix time of the earliest expiry of ACM certificates on listeners, in the past if one has expired, from the last " +
-			"list of certificates, at most six hours old; absent while no listener has one, without permission " +
-			"`acm:ListCertificates`, and with `--drift-check-interval=0` unless hosts find certificates"},
+		"Unix time at which the first of the ACM certificates on listeners expires, or has expired. The value comes from " +
+			"the last list of certificates, which is at most six hours old. The metric is absent while no listener has an ACM " +
+			"certificate, and without permission `acm:ListCertificates`. With `--drift-check-interval=0`, the metric is " +
+			"absent unless the controller finds certificates by host"},
 	{"lbc_listener_certificate_overdue_seconds", Gauge, nil, nil,
-		"Unix time from which the first of these certificates is overdue for renewal: a quarter of its lifetime is left, " +
-			"and at most 14 days; absent as `lbc_listener_certificate_not_after_seconds`"},
+		"Unix time from which the first of the ACM certificates on listeners is overdue for renewal: a quarter of its " +
+			"lifetime is left, and at most 14 days; absent under the same conditions as " +
+			"`lbc_listener_certificate_not_after_seconds`"},
 	{"lbc_webhook_certificate_not_after_seconds", Gauge, nil, nil,
 		"Unix time at which the certificate of the webhooks expires; absent without a certificate"},
 	{"lbc_webhook_certificate_overdue_seconds", Gauge, nil, nil,
 		"Unix time from which the certificate of the webhooks is overdue for renewal: a quarter of its lifetime is left, " +
 			"and at most a day; absent without a certificate"},
-	{"lbc_leader_transitions", Gauge, nil, nil, "how often the Lease of the controller has changed its holder, when " +
-		"this replica last read it"},
+	{"lbc_leader_transitions", Gauge, nil, nil, "how often the holder of the controller's Lease has changed, when this " +
+		"replica last read the Lease"},
 	{"lbc_load_balancers", Gauge, []string{"ready"}, nil,
 		"declared load balancers, by condition Ready: `True`, `False` or `Unknown`; on the leader, if the LoadBalancer " +
 			"kind is installed"},
@@ -120,17 +123,17 @@ var Table = []Row{
 		"seconds from the first reconcile of a new load balancer until it is ready"},
 	{"lbc_target_lag_seconds", Histogram, []string{"operation"}, []float64{0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1,
 		2, 3, 5, 10, 30, 60, 120, 300, 600},
-		"per target, seconds from the time at which the controller receives a change of its EndpointSlice or pod until AWS " +
-			"accepts the call that registers or deregisters it (`operation`: `register`, `deregister`). " +
-			"The time includes the 20 ms in which the controller collects changes, refusals, and the wait for AWS's limits. " +
-			"Targets that AWS has not accepted yet are in `lbc_waiting`. Registrations without such a change, for example " +
-			"after a restart, do not count"},
+		"for each target: seconds from the time at which the controller receives a change of the EndpointSlice or pod " +
+			"until AWS accepts the call that registers or deregisters the target (`operation`: `register`, `deregister`). The " +
+			"time includes the 20 ms in which the controller collects changes, the refused calls, and the wait for AWS's " +
+			"limits. Targets that AWS has not accepted yet are in `lbc_waiting`. Registrations without such a change, for " +
+			"example after a restart, do not count"},
 	{"lbc_target_healthy_seconds", Histogram, []string{"cause"}, []float64{1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180,
 		240, 300, 600},
-		"per target, with or without readiness gate, seconds from the change of its EndpointSlice or pod to the first read " +
-			"that finds it healthy, by the cause of the read " +
-			"(`cause` of `aws_api_calls_by_cause_total`). Reads for `readiness gates` follow within seconds. Reads for " +
-			"`health of new targets` come 40 seconds after the last change of a group, so their values are upper bounds"},
+		"for each target, with or without readiness gate: seconds from the change of the EndpointSlice or pod to the first " +
+			"read that finds the target healthy, by the cause of the read (`cause` of `aws_api_calls_by_cause_total`). Reads " +
+			"for `readiness gates` follow within seconds. Reads for `health of new targets` come 40 seconds after the last " +
+			"change of a target group, so their values are upper bounds"},
 	{"lbc_plan_steps_total", Counter, []string{"owner", "operation", "action"}, nil, "steps of executed plans"},
 	{"lbc_findings_total", Counter, []string{"owner", "code", "class"}, nil,
 		"[findings](findings.md) of reconciles; a lasting finding counts at each reconcile. `owner` is the tag prefix of " +
@@ -143,15 +146,16 @@ var Table = []Row{
 			"by the [drift policy](tasks/by-hand.md) of the group; with `correct` the controller undoes the change"},
 	{"lbc_quota_used_ratio", Gauge, []string{"quota"}, nil,
 		"used part of a limit, relative to AWS's default; an account may have a higher limit. For a limit of one load " +
-			"balancer, the value is that of the fullest one. For a limit of the account, it covers all VPCs of the region, " +
-			"from the last listing. `lbc doctor` compares with the account's own limits"},
-	{"lbc_deletions_held", Gauge, nil, nil, "load balancers whose deletion waits for consent, because more than usual " +
-		"would be deleted at once (`--deletion-brake`)"},
-	{"lbc_deregistrations_held", Gauge, nil, nil, "target groups whose targets stay registered, because more groups " +
-		"than usual lost most of their targets at once (`--deregistration-brake`)"},
+			"balancer, the value is that of the load balancer that has used most. For a limit of the account, the value " +
+			"covers all VPCs of the region and comes from the last listing. `lbc doctor` compares with the account's own " +
+			"limits"},
+	{"lbc_deletions_held", Gauge, nil, nil, "load balancers whose deletion waits for consent, because unusually many " +
+		"load balancers would be deleted at once (`--deletion-brake`)"},
+	{"lbc_deregistrations_held", Gauge, nil, nil, "target groups whose targets stay registered, because unusually many " +
+		"target groups would lose most of their targets at once (`--deregistration-brake`)"},
 	{"lbc_certificate_imports_last_year", Gauge, nil, nil,
-		"with `--enable-tls-secret-import`: known imports into ACM within 365 days, in the whole account and region: the " +
-			"last import of each certificate, and all imports of this process. AWS's default quota is 5,000"},
+		"with `--enable-tls-secret-import`: known imports into ACM within 365 days, in the whole account and region. Known " +
+			"are the last import of each certificate, and all imports of this process. AWS's default quota is 5,000"},
 }
 
 // SeriesPer returns how many series a metric has for one set of values of its labels: a histogram has those of its

@@ -88,7 +88,7 @@ func (r *Reconciler) nodePortsOf(ctx context.Context, o *v1beta1.TargetGroupBind
 	}
 	groups, err := r.Inventory.SecurityGroups().OfCluster(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the security groups of the cluster: %w", err)
+		return nil, fmt.Errorf("listing the security groups of the cluster: %w", err)
 	}
 	for _, group := range groups {
 		rules, err := r.rules.Standing(ctx, group)

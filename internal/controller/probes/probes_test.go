@@ -38,7 +38,7 @@ func TestReadinessFailsForBlockersAndShowsDegraded(t *testing.T) {
 	status, body := get(t, p, "/readyz")
 	want := "[+]api-server ok\n[-]aws failed: no VPC; name it\n[+]cluster-name ok\n[!]definitions degraded: no kind; " +
 		"apply it\n[+]leader ok\n[+]rights ok\n[-]started failed: the controllers have not started " +
-		"yet\n[+]webhook-certificate ok\nreadyz check failed\n"
+		"yet\n[+]webhook-certificate ok\n[+]webhooks ok\nreadyz check failed\n"
 	if d := cmp.Diff(want, body); d != "" || status != 500 {
 		t.Errorf("%d %s", status, d)
 	}

@@ -68,12 +68,12 @@ func TestUnknownObjectIsNamedByItsKind(t *testing.T) {
 	}
 	r := ConfirmingReader{Cache: fake.NewClientBuilder().WithScheme(scheme).Build(), Live: failing{}}
 	_, err = r.Get(t.Context(), client.ObjectKey{Name: "a"}, &corev1.Node{})
-	if want := "Node /a is not in the cache, and the API server was asked: "; err == nil || !errors.Is(err,
+	if want := "Node /a is not in the cache, and reading it from the API server failed: "; err == nil || !errors.Is(err,
 		absence.ErrUnknown) || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
 	err = r.List(t.Context(), &corev1.NodeList{})
-	if want := "the cache has no Node, and the API server was asked: "; err == nil || !strings.HasPrefix(err.Error(),
+	if want := "the cache has no Node, and reading it from the API server failed: "; err == nil || !strings.HasPrefix(err.Error(),
 		want) {
 		t.Errorf("%v, want %s", err, want)
 	}

@@ -63,7 +63,8 @@ func (r ConfirmingReader) Find(ctx context.Context, key client.ObjectKey, o clie
 	err = r.Live.Get(ctx, key, o)
 	gone, unknown := absence.OfObject(err)
 	if unknown != nil {
-		return false, gone, fmt.Errorf("%s %s is not in the cache, and the API server was asked: %w", kindOf(o), key, unknown)
+		return false, gone, fmt.Errorf("%s %s is not in the cache, and reading it from the API server failed: %w",
+			kindOf(o), key, unknown)
 	}
 	return err == nil, gone, err
 }
@@ -81,7 +82,7 @@ func (r ConfirmingReader) List(ctx context.Context, list client.ObjectList, opti
 	ctx, cancel := context.WithTimeout(ctx, LiveTimeout)
 	defer cancel()
 	if err := r.Live.List(ctx, list, options...); err != nil {
-		return fmt.Errorf("the cache has no %s, and the API server was asked: %w", kindOf(list), err)
+		return fmt.Errorf("the cache has no %s, and reading it from the API server failed: %w", kindOf(list), err)
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (s *Reconciler) noteApplied(ctx context.Context, key stack.Key, c compile.R
 	}
 	s.record(key, s.appliedTo(key, policy.FieldsOf(c.Stack), o))
 	if err := s.Checkpoints.Flush(ctx); err != nil {
-		return fmt.Errorf("recording that nothing of the load balancer was applied, before its creation: %w", err)
+		return fmt.Errorf("recording, before the load balancer is created, that none of its fields are applied: %w", err)
 	}
 	return nil
 }

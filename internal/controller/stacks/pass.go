@@ -46,21 +46,21 @@ type pass struct {
 // attempt is what a pass knows from the phase compile on. If AWS contradicts what the pass assumed, the pass begins a
 // new attempt.
 type attempt struct {
-	report    passReport
-	stale     func() bool // whether the stack was compiled from answers that are being read again
-	observes  bool        // nothing is written to AWS
-	deployed  func()      // ends the measurement of the stage Deploy
-	compiled  compile.Result
-	lists     uint64 // Inventory.Lists before the stack was compiled
-	observed  awsop.Observed
-	plan      plan.Plan
-	result    apply.Result
-	outcome   outcome
-	unwritten refusedWrites   // writes to members that the API server refused
-	stopped   bool            // deletions, or the whole plan, are stopped by a hold or the brake
-	switched  []metav1.Object // the members with their new status, if they showed another load balancer before
-	gone      bool            // no resource of objects that leave seems to be left
-	unproven  bool            // a list from AWS must still prove that
+	report      passReport
+	stale       func() bool // whether the stack was compiled from answers that are being read again
+	observes    bool        // nothing is written to AWS
+	deployed    func()      // ends the measurement of the stage Deploy
+	compiled    compile.Result
+	lists       uint64 // Inventory.Lists before the stack was compiled
+	observed    awsop.Observed
+	plan        plan.Plan
+	result      apply.Result
+	outcome     outcome
+	unwritten   refusedWrites   // writes to members that the API server refused
+	planRefused bool            // deletions, or the whole plan, are refused by a hold or the brake
+	switched    []metav1.Object // the members with their new status, if they showed another load balancer before
+	gone        bool            // no resource of objects that leave seems to be left
+	unproven    bool            // a list from AWS must still prove that
 }
 
 // mostAttempts bounds the attempts of one pass. AWS contradicts each attempt if its answers change all the time.

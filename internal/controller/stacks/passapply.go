@@ -25,7 +25,7 @@ import (
 // status of objects that leave.
 func (p *pass) checkpoint(ctx context.Context) queue.Exit {
 	s := p.reconciler
-	if !p.stopped {
+	if !p.planRefused {
 		p.unwritten = s.clearStatus(ctx, p.observed, departed(p.input))
 	}
 	if s.conflicted(p.key, p.unwritten) {

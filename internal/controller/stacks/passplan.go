@@ -254,19 +254,19 @@ func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 	if err != nil {
 		return p.unread(ctx, err)
 	}
-	if p.plan.Empty() { // as nearly always: policies change steps, and the brake forgets what was to be deleted
-		p.plan, p.stopped = s.refusePlan(p.key, p.input, p.compiled.Stack, p.plan)
+	if p.plan.Empty() { // as nearly always: no policy has a step to change, but the brake forgets earlier deletions
+		p.plan, p.planRefused = s.refusePlan(p.key, p.input, p.compiled.Stack, p.plan)
 		return queue.Exit{}
 	}
 	from := p.basis(nil)
 	from.approved = approved
-	_, final := s.policies(from, func() { p.stopped = true })
+	_, final := s.policies(from, func() { p.planRefused = true })
 	p.plan = p.plan.Under(final...)
 	return queue.Exit{}
 }
 
 // errConsentChanged is the error of a pass that rests on a consent which AWS no longer has.
-var errConsentChanged = errors.New("the consent of a load balancer of others has changed")
+var errConsentChanged = errors.New("the tags by which the owner of a load balancer consents have changed")
 
 // freshConsents reads again, before a plan is executed, the tags by which load balancers of others consent to it. It
 // returns the observation with these tags. Listings and facts may be minutes old.

@@ -253,8 +253,8 @@ func planAnnotations(o metav1.Object, keys owner.DryRun, desired *stack.Stack) (
 		return nil, nil, err
 	}
 	d := diag.New(owner.Object(o), keys.Plan.Path(), diag.PlanTooLarge,
-		fmt.Sprintf("the plan has %d bytes, and Kubernetes admits %d for all annotations of an object; it is in "+
-			"annotation %s instead", len(text), annotationLimit, packed),
+		fmt.Sprintf("the plan has %d bytes, and Kubernetes admits %d for all annotations of an object; the "+
+			"compressed plan is in annotation %s instead", len(text), annotationLimit, packed),
 		"decode it with base64 -d | gunzip, or use lbc plan")
 	if len(packed)+len(short) > room {
 		d.Text = fmt.Sprintf("the plan has %d bytes, %d when compressed, and does not fit into an annotation; "+

@@ -200,7 +200,7 @@ func TestAPlanThatDoesNotFitIsCompressedOrLeftOut(t *testing.T) {
 	}{
 		{"it fits", nil, stackOf(100, false), plainPlan, ""},
 		{"it fits beside others, its predecessor does not count", crowded, stackOf(100, false), plainPlan, ""},
-		{"it fits when compressed", nil, stackOf(2000, false), packedPlan, "it is in annotation " + packedPlan + " instead"},
+		{"it fits when compressed", nil, stackOf(2000, false), packedPlan, "the compressed plan is in annotation " + packedPlan + " instead"},
 		{"others leave room for the compressed one only", crowded, stackOf(500, false), packedPlan, "instead"},
 		{"it never fits", nil, stackOf(1000, true), "", "does not fit into an annotation; none is written"},
 	} {

@@ -19,9 +19,9 @@ const reviewPause = time.Minute
 // which is logged.
 var Optional = map[string]string{
 	"customresourcedefinitions.apiextensions.k8s.io": "deletions of Gateways, routes and their configurations take " +
-		"effect a second later",
-	"loadbalancers.elbv2.k8s.aws":                         "LoadBalancer objects are not kept current",
-	"loadbalancers/status.elbv2.k8s.aws":                  "LoadBalancer objects show no status",
+		"effect one second later",
+	"loadbalancers.elbv2.k8s.aws":                         "the controller does not update LoadBalancer objects",
+	"loadbalancers/status.elbv2.k8s.aws":                  "LoadBalancer objects have no status",
 	"backendtlspolicies.gateway.networking.k8s.io":        "BackendTLSPolicies do not show that they have no effect",
 	"backendtlspolicies/status.gateway.networking.k8s.io": "BackendTLSPolicies do not show that they have no effect",
 }

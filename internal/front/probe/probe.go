@@ -72,8 +72,8 @@ func (g Group) Annotated(read annotation.Reader, k annotation.Key, v *objects.Vi
 	return h
 }
 
-// AnnotatedPort returns the port that annotation k gives to a health check if it is valid, else def. Port names are those
-// of the target group's Service.
+// AnnotatedPort returns the port that annotation k gives to a health check if it is valid, else def. Port names are
+// those of the target group's Service.
 func (g Group) AnnotatedPort(read annotation.Reader, k annotation.Key, def string) string {
 	f := read.String(k)
 	if !f.Set {

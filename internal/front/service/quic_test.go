@@ -81,7 +81,7 @@ func TestThePodsOfAQUICPortAreTakenToAnswerNoHealthCheckOverTCP(t *testing.T) {
 		quicPort("h3", 443, corev1.ProtocolUDP))
 	m := alone(objects.FromObjects([]any{svc}), Config{}, svc).Members[0]
 	if len(m.Diagnostics) != 1 || !strings.Contains(m.Diagnostics[0].Text,
-		"health checks come over TCP to the port that has the traffic") {
+		"health checks use TCP on the traffic port") {
 		t.Errorf("%+v", m.Diagnostics)
 	}
 }

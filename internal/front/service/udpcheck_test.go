@@ -53,7 +53,7 @@ func TestUnansweredHealthCheckOfUDPPortIsNoted(t *testing.T) {
 			got := m.Listeners[0].Default[0].Backends[0].TargetGroup.HealthCheck.Port
 			for _, d := range m.Diagnostics {
 				if d.Code != diag.UnansweredHealthCheck || d.Class != diag.Note || d.Path != "spec.ports[0]" ||
-					!strings.Contains(d.Text, "Service shop/dns has UDP only (port 53)") {
+					!strings.Contains(d.Text, "Service shop/dns has only UDP on port 53") {
 					t.Errorf("unexpected: %+v", d)
 					continue
 				}

@@ -143,8 +143,8 @@ func UnansweredCheck(svc *corev1.Service, port corev1.ServicePort, targetType, p
 	if !OverUDP(port, protocol) || check.Port != stack.TrafficPort || AnswersTCP(svc, port, targetType) {
 		return ""
 	}
-	return fmt.Sprintf("health checks come over %s to the port that has the traffic, where Service %s/%s has UDP only "+
-		"(port %d): targets that do not answer there are unhealthy, and no failure is noticed while all are",
+	return fmt.Sprintf("health checks use %s on the traffic port, but Service %s/%s has only UDP on port %d; targets "+
+		"that do not answer them are unhealthy, and while all targets are unhealthy, nobody notices one that fails",
 		check.Protocol, svc.Namespace, svc.Name, port.Port)
 }
 

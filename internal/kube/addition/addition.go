@@ -284,22 +284,21 @@ var flagRows = []struct {
 	{"copied-labels", Ignored, "Objects that this controller created keep the labels."},
 	{"strict-groups", Ignored, "The existing controller always stops a group with an invalid member."},
 	{"default-ip-address-type", Changed,
-		"Load balancers whose objects declare no IP address type become ipv4 again: declare it " +
-			"on each object first."},
+		"Load balancers whose objects declare no IP address type become ipv4 again: declare the type on each object first."},
 	{"deletion-brake", Changed, "Deletions have no limit."},
 	{"deregistration-brake", Changed, "Deregistrations have no limit."},
 	{"delete-orphans-after", Ignored, "No effect here either."},
 	{"assumable-roles", Changed, "TargetGroupBindings may name every role that the controller's role may assume."},
-	{"existing-load-balancers", Changed, "No load balancer of others is shared or adopted."},
+	{"existing-load-balancers", Changed, "Objects do not share or adopt load balancers of other owners."},
 	{"bindable-target-groups", Changed, "TargetGroupBindings may name every target group."},
 	{"binding-networking", Changed, "TargetGroupBindings may open any port to any source."},
 	{"external-target-groups", Changed, "Rules and listeners may forward to every target group."},
-	{"cross-namespace-target-groups", Changed, "Rules and listeners may forward to target groups of other " +
-		"namespaces, and TargetGroupBindings may share them."},
+	{"cross-namespace-target-groups", Changed, "Rules and listeners may forward to target groups of other namespaces, " +
+		"and TargetGroupBindings may share these target groups."},
 	{"endpoints-without-pods", Changed, "EndpointSlices may name any address as a target."},
 	{"node-security-group", Changed,
-		"The tags of security groups decide which one gets the rules of nodes and pods: exactly " +
-			"one of each network interface needs the cluster's tag."},
+		"The tags of security groups decide which security group gets the rules of nodes and pods: exactly one security " +
+			"group of each network interface needs the cluster's tag."},
 	{"max-rules-per-security-group", Ignored, "AWS refuses rules beyond the quota."},
 	{"exclude-ip-targets-by-node-label", Changed, "Pods on nodes with the label " +
 		"node.kubernetes.io/exclude-from-external-load-balancers are targets again."},

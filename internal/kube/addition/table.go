@@ -31,15 +31,15 @@ func policies() (out []Row) {
 		gateway: "gateway.k8s.aws/ownership", class: "elbv2.k8s.aws/ownership",
 		harmless: []string{"managed"}, effect: Changed,
 		after: "Not read: the existing controller creates and changes a load balancer for each such object. It leaves a " +
-			"shared one, with the listeners and rules on it, without an owner.",
+			"shared load balancer, with the listeners and rules on it, without an owner.",
 		before: "Delete objects with ownership shared or observed, or let the existing controller create a load balancer " +
 			"for them. A load balancer that was adopted stays.",
 	}, {
 		ingress: "alb.ingress.kubernetes.io/existing-load-balancer",
 		service: "service.beta.kubernetes.io/aws-load-balancer-existing", gateway: "gateway.k8s.aws/existing-load-balancer",
 		effect: Changed,
-		after: "Not read: the existing controller creates a load balancer for the object instead of the one that it " +
-			"names, unless that one was adopted.",
+		after: "Not read: the existing controller creates another load balancer for the object, unless the load balancer " +
+			"that the annotation names was adopted.",
 		before: "Remove the annotation together with the annotation of the ownership.",
 	}, {
 		ingress: "alb.ingress.kubernetes.io/approved-plan",
@@ -60,10 +60,11 @@ func policies() (out []Row) {
 		service: "service.beta.kubernetes.io/aws-load-balancer-replacement-policy",
 		gateway: "gateway.k8s.aws/replacement-policy", class: "elbv2.k8s.aws/replacement-policy",
 		harmless: []string{"allow"}, effect: Changed,
-		after: "Not read: an edit that needs another load balancer, such as a change of scheme, replaces it. Edits that " +
-			"are refused now take effect at once, and an old load balancer that is kept has no owner.",
-		before: "Undo the edits that are refused, then remove the annotation. Set deletion protection where a load " +
-			"balancer must stay.",
+		after: "Not read: an edit that needs another load balancer, such as a change of scheme, replaces this load " +
+			"balancer. Edits that this controller refuses take effect at once. An old load balancer that this controller " +
+			"keeps has no owner.",
+		before: "Undo the edits that this controller refuses, then remove the annotation. Set deletion protection on each " +
+			"load balancer that must stay.",
 	}} {
 		for _, key := range []string{p.ingress, p.service, p.gateway, p.class} {
 			if key != "" {
@@ -84,8 +85,8 @@ func consents() (out []Row) {
 		"gateway.k8s.aws/delete-duplicates",
 		"elbv2.k8s.aws/allow-deregistration",
 	} {
-		out = append(out, Row{Sort: Annotation, Name: key, Effect: Ignored, After: "Not read. It is consent to one " +
-			"deletion, for which the existing controller needs none."})
+		out = append(out, Row{Sort: Annotation, Name: key, Effect: Ignored, After: "Not read. It is the consent to one " +
+			"deletion. The existing controller deletes without consent."})
 	}
 	return out
 }
@@ -94,11 +95,10 @@ func consents() (out []Row) {
 func settings() []Row {
 	return []Row{
 		{Sort: Annotation, Name: "service.beta.kubernetes.io/aws-load-balancer-group-name", Effect: Changed,
-			After: "Not read: each Service of the group gets a load balancer of its own, with another address. The shared one " +
-				"stays without an owner.",
-			Before: "Remove the annotation while this controller runs: each Service gets a load balancer of its own, and the " +
-				"shared one is deleted once no Service has it. " +
-				"Point DNS at the new addresses.",
+			After: "Not read: each Service of the group gets its own load balancer, with another address. The shared load " +
+				"balancer stays without an owner.",
+			Before: "Remove the annotation while this controller runs: each Service gets its own load balancer, and this " +
+				"controller deletes the shared load balancer once no Service uses it. Point DNS at the new addresses.",
 			Command: remove("service.beta.kubernetes.io/aws-load-balancer-group-name")},
 		{Sort: Annotation, Name: "elbv2.k8s.aws/frontend-nlb-scheme", Effect: Changed,
 			After: "Not read: network load balancers in front of ALBs get the scheme of the Ingress's annotation " +
@@ -106,19 +106,19 @@ func settings() []Row {
 			Before:  "Set `frontend-nlb-scheme` on each Ingress of the class to the same value, then remove the annotation.",
 			Command: remove("elbv2.k8s.aws/frontend-nlb-scheme")},
 		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/import-tls-secrets", Harmless: []string{"false"}, Effect: Changed,
-			After: "Not read: the existing controller detaches the imported certificates where it finds others, and refuses " +
-				"HTTPS listeners where it finds none. The certificates stay in ACM without an owner.",
+			After: "Not read: the existing controller detaches the imported certificates if it finds other certificates. If " +
+				"it finds no certificates, it refuses HTTPS listeners. The certificates stay in ACM without an owner.",
 			Before:  "Name certificates with certificate-arn, then remove the annotation.",
 			Command: remove("alb.ingress.kubernetes.io/import-tls-secrets")},
 		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/healthcheck", Effect: Changed,
 			After: "Not read: health checks get the values of the other annotations, or AWS's defaults. Targets that fail " +
 				"such a check become unhealthy.",
-			Before:  "Declare path, port and times of the health check by the other annotations, then remove this one.",
+			Before:  "Declare path, port and times of the health check by the other annotations, then remove this annotation.",
 			Command: remove("alb.ingress.kubernetes.io/healthcheck")},
 		{Sort: Annotation, Name: "service.beta.kubernetes.io/aws-load-balancer-healthcheck", Effect: Changed,
 			After: "Not read: health checks get the values of the other annotations, or AWS's defaults. Targets that fail " +
 				"such a check become unhealthy.",
-			Before:  "Declare path, port and times of the health check by the other annotations, then remove this one.",
+			Before:  "Declare path, port and times of the health check by the other annotations, then remove this annotation.",
 			Command: remove("service.beta.kubernetes.io/aws-load-balancer-healthcheck")},
 		{Sort: Annotation, Name: "aga.k8s.aws/deletion-protection", On: "GlobalAccelerator", Harmless: []string{"false"},
 			Effect:  Changed,
@@ -140,7 +140,7 @@ func records() []Row {
 		{Sort: Annotation, Name: "gateway.k8s.aws/client-certificates-passed", On: "Gateway", Written: true, Effect: Ignored,
 			After: "Not read. It stays on the object as text."},
 		{Sort: Annotation, Name: "elbv2.k8s.aws/deletion-waits-for", Written: true, Effect: Ignored,
-			After: "Not read. It exists only on objects whose deletion waits, and disappears with them."},
+			After: "Not read. It exists only on objects whose deletion waits, and disappears with these objects."},
 		{Sort: Annotation, Name: "elbv2.k8s.aws/original", On: "TargetGroupBinding", Written: true, Effect: Ignored,
 			After: "Not read. It exists only on bindings during their deletion."},
 	}
@@ -151,18 +151,18 @@ func parameters() []Row {
 	return []Row{
 		{Sort: Field, On: "IngressClassParams", Name: "spec.group.shards", Harmless: []string{"1"}, Effect: Changed,
 			After: "Not read: all rules move to the group's first load balancer, and the others are deleted with their " +
-				"addresses. Beyond AWS's limits of one load balancer the group fails as a whole.",
+				"addresses. If the group exceeds AWS's limits for one load balancer, the whole group fails.",
 			Before: "Set shards to 1 while this controller runs, and wait until the hostnames have moved and DNS follows."},
 		{Sort: Field, On: "IngressClassParams", Name: "spec.group.namespaceSelector", Effect: Changed,
 			After:  "Not read: Ingresses of all namespaces may join the group.",
 			Before: "Set spec.namespaceSelector of the class, which both controllers read."},
 		{Sort: Field, On: "IngressClassParams", Name: "spec.group.settingsNamespaces", Effect: Changed,
-			After: "Not read: an Ingress of any namespace may change what the group shares, or stop the group by a value " +
-				"that conflicts.",
-			Before: "Declare what the group shares in the fields of the class, which take precedence over annotations."},
+			After: "Not read: an Ingress of any namespace may change shared settings of the group, or stop the group with a " +
+				"conflicting value.",
+			Before: "Declare the shared settings in the fields of the class, which take precedence over annotations."},
 		{Sort: Field, On: "IngressClassParams", Name: "spec.importTLSSecrets", Effect: Changed,
-			After: "Not read: the existing controller detaches the imported certificates where it finds others, and refuses " +
-				"HTTPS listeners where it finds none.",
+			After: "Not read: the existing controller detaches the imported certificates if it finds other certificates. If " +
+				"it finds no certificates, it refuses HTTPS listeners.",
 			Before: "Name certificates in spec.certificateArn, then remove the field."},
 		healthCheckFrom("spec.defaultConfiguration.healthCheckConfig.healthCheckFrom"),
 		healthCheckFrom("spec.routeConfigurations[].targetGroupProps.healthCheckConfig.healthCheckFrom"),
@@ -173,7 +173,7 @@ func healthCheckFrom(path string) Row {
 	return Row{Sort: Field, On: "TargetGroupConfiguration", Name: path, Effect: Changed,
 		After: "Not read: health checks get the values of the other fields, or AWS's defaults. Targets that fail such a " +
 			"check become unhealthy.",
-		Before: "Declare path, port and times of the health check in the other fields, then remove this one."}
+		Before: "Declare path, port and times of the health check in the other fields, then remove this field."}
 }
 
 // gateways are what Gateways have beyond the annotations of every owner.
@@ -182,12 +182,12 @@ func gateways() []Row {
 		{Sort: Annotation, Name: "gateway.k8s.aws/rule-construction", Harmless: []string{"compatible"}, Recorded: true,
 			Effect: Changed,
 			After: "Not read: the existing controller creates the Gateway's rules in its own form and deletes the others. " +
-				"Requests that the Gateway API defines otherwise get another answer.",
-			Before: "Write compatible. The rules change while this controller runs, without a lost request, and the " +
-				"plan shows which.",
+				"Requests that the Gateway API routes in another way than the existing controller get another answer.",
+			Before: "Write the value compatible. The rules then change while this controller runs, without a lost request. " +
+				"The plan shows which rules change.",
 			Command: "kubectl annotate KIND -n NAMESPACE NAME gateway.k8s.aws/rule-construction=compatible --overwrite"},
 		{Sort: Annotation, Name: "gateway.k8s.aws/settings-namespaces", Effect: Changed,
-			After:   "Not read: a ListenerSet of any namespace may take hostnames and ports of others.",
+			After:   "Not read: a ListenerSet of any namespace may take hostnames and ports of other namespaces.",
 			Before:  "Limit spec.allowedListeners of the Gateway, then remove the annotation.",
 			Command: remove("gateway.k8s.aws/settings-namespaces")},
 		{Sort: Field, On: "GatewayClass", Name: "spec.controllerName", Only: []string{AutoController}, Effect: Stuck,
@@ -197,7 +197,8 @@ func gateways() []Row {
 				"gateway.k8s.aws/alb or gateway.k8s.aws/nlb, whichever matches its load balancer. The load balancer stays. " +
 				"Then delete the class."},
 		{Sort: Field, On: "Gateway", Name: "spec.tls.frontend", Effect: Changed,
-			After: "Not read: the listener is no longer asked to verify clients, and the trust store in AWS has no owner.",
+			After: "Not read: the existing controller does not configure the listener to verify clients, and the trust store " +
+				"in AWS has no owner.",
 			Before: "Declare mutualAuthentication in the LoadBalancerConfiguration, with a trust store of your own, then " +
 				"remove the field."},
 		{Sort: Field, On: "Gateway", Name: "spec.addresses[].value", Effect: Changed,
@@ -208,10 +209,10 @@ func gateways() []Row {
 		// The definition of Gateways demands it of listeners that end TLS, so that objects of the existing controller have
 		// it too.
 		{Sort: Field, On: "Gateway", Name: CertificateRefs, Judged: true, Effect: Changed,
-			After: "Not read, nor are those of ListenerSets: the listener gets certificates of ACM that cover its hostnames. " +
+			After: "Not read, also not on ListenerSets: the listener gets certificates of ACM that cover its hostnames. " +
 				"If ACM has none, no edit of the Gateway takes effect. Imported certificates stay in ACM without an owner.",
 			Before: "Name certificates of ACM for the port in listenerConfigurations of the Gateway's " +
-				"LoadBalancerConfiguration. Then the references have no effect here either."},
+				"LoadBalancerConfiguration. Then the references have no effect under this controller either."},
 	}
 }
 
@@ -237,9 +238,10 @@ func pods() []Row {
 func objectRows() []Row {
 	return []Row{
 		{Sort: Kind, Name: "LoadBalancer", Written: true, Effect: Ignored,
-			After: "Nobody updates the objects any longer. Their status is the last one of this controller, so a wait for " +
-				"Ready succeeds.",
-			Before: "Delete them once this controller has ended: kubectl delete lb -A --all. This deletes nothing in AWS."},
+			After: "Nobody updates the objects any longer. Their status is the last status that this controller wrote, so a " +
+				"wait for Ready succeeds.",
+			Before: "Delete these objects once this controller has ended: kubectl delete lb -A --all. This deletes nothing in " +
+				"AWS."},
 		{Sort: Finalizer, Name: "group.service.k8s.aws/", On: "Service", Written: true, Effect: Stuck,
 			After: "Not known: a Service of a group stays Terminating for ever once it is deleted, and its namespace with it.",
 			Before: "Remove annotation aws-load-balancer-group-name while this controller runs, and wait until it has " +
@@ -252,13 +254,13 @@ func objectRows() []Row {
 func marks() (out []Row) {
 	for _, t := range []struct{ name, after string }{
 		{"elbv2.k8s.aws/adopted", "Removed from an adopted load balancer. When this controller comes back, it treats the " +
-			"load balancer as one that it created."},
+			"load balancer as a load balancer that it created."},
 		{"elbv2.k8s.aws/retained", "Stays on a load balancer without objects until objects of the same names claim it."},
-		{"elbv2.k8s.aws/replaces", "Removed from the target group. One that is in the middle of a replacement stays " +
+		{"elbv2.k8s.aws/replaces", "Removed from the target group. A target group that this controller is replacing stays " +
 			"without an owner."},
-		{"elbv2.k8s.aws/shared-with", "Not read. It stays on load balancers of others, as you set it there."},
-		{"elbv2.k8s.aws/deletable-by", "Not read, and removed from a load balancer that was adopted: deleting its " +
-			"objects deletes it."},
+		{"elbv2.k8s.aws/shared-with", "Not read. It stays on the load balancers of other owners on which you set it."},
+		{"elbv2.k8s.aws/deletable-by", "Not read, and removed from a load balancer that was adopted: deleting the objects " +
+			"of the load balancer deletes the load balancer."},
 		{"gateway.k8s.aws/ca-bundle", "Stays on trust stores, which have no owner."},
 		{"ingress.k8s.aws/content-hash", "Stays on imported certificates, which have no owner."},
 	} {

@@ -29,7 +29,7 @@ var foreign = map[Key]bool{
 // on the kind of the object. on is OnIngress for an Ingress, OnBoth for a backend Service of an Ingress, OnService
 // for a Service with a load balancer, OnGateway for a Gateway, and OnRoute for a route of any kind.
 func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) {
-	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+	for _, k := range examined(annotations) {
 		key := Key(k)
 		if !claims(on, k) {
 			checkOthers(f, o, on, key, annotations)
@@ -46,6 +46,22 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 			f.Add(withoutEffect(o, key, annotations, unread(k, e.Scope), moveOrRemove(on)))
 		}
 	}
+}
+
+// mostMisspelt is how many unknown keys of an object are compared with known ones: an object may have thousands, and each
+// takes as long as a hundred known ones.
+const mostMisspelt = 100
+
+// examined are the keys of an object, in order, without the unknown ones beyond mostMisspelt.
+func examined(annotations map[string]string) []string {
+	compared := 0
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(annotations)), func(k string) bool {
+		if _, known := Lookup(Key(k)); known || !hasPrefix(k, []string{IngressPrefix, ServicePrefix, GatewayPrefix}) {
+			return false
+		}
+		compared++
+		return compared > mostMisspelt
+	})
 }
 
 // checkOthers reports a key that such objects do not have: of another controller, of the other prefix, or of a
@@ -185,7 +201,7 @@ func MisspeltFor(meant Key, annotations map[string]string) (k Key, ok bool) {
 		return "", false
 	}
 	e, _ := Lookup(meant)
-	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+	for _, k := range examined(annotations) {
 		if meantBy(e.Scope, k) == meant {
 			return Key(k), true
 		}
@@ -196,7 +212,7 @@ func MisspeltFor(meant Key, annotations map[string]string) (k Key, ok bool) {
 // Misspellings returns the keys of an object, in order, that most likely stand for an annotation that the object lacks.
 func Misspellings(o diag.Object, on Scope, annotations map[string]string) []intent.Misspelling {
 	var out []intent.Misspelling
-	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+	for _, k := range examined(annotations) {
 		meant, inEdit := meantBy(on, k), false
 		if _, known := Lookup(Key(k)); meant == "" && !known {
 			meant, inEdit = undotted(Key(k)), true

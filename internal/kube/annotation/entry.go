@@ -104,49 +104,50 @@ var gatewayEntries = []Entry{
 	// ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)).
 	{Key: GatewayExisting, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
 		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef"},
-	// What the controller may do with the load balancer: `managed`, everything that the object declares; `shared`,
-	// only listeners and rules, with their target groups, on the existing load balancer that `existing-load-balancer`
-	// names; `adopted`, everything, but deletions and changes on that load balancer wait until `approved-plan`
-	// approves them; `observed`, nothing: it shows the address and what it would do, and writes nothing to AWS
-	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of its LoadBalancerConfigurations takes
-	// precedence.
+	// What the controller may do with the load balancer. `managed`: everything that the object declares. `shared`: only
+	// listeners and rules, with their target groups, on the existing load balancer that `existing-load-balancer` names.
+	// `adopted`: everything, but deletions and changes on the existing load balancer wait until `approved-plan` approves
+	// them. `observed`: nothing; the controller shows the address and its plan, and writes nothing to AWS
+	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of the LoadBalancerConfigurations of the
+	// Gateway takes precedence.
 	{Key: GatewayOwnership, Syntax: String, Scope: OnGateway, Affects: diag.AddOn, Default: "`managed`",
 		Example: "observed"},
 	// As DeletionPolicy.
 	{Key: GatewayDeletionPolicy, Syntax: String, Scope: OnGateway, Affects: diag.AddOn, Default: "`Delete`",
 		Example: "Retain"},
 	// As ApprovedPlan.
-	{Key: GatewayApprovedPlan, Syntax: String, Scope: OnGateway, Affects: diag.AddOn, Default: "every plan is applied",
-		Example: "none"},
+	{Key: GatewayApprovedPlan, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
+		Default: "the controller applies every plan", Example: "none"},
 	// As AllowDeletion.
 	{Key: GatewayAllowDeletion, Syntax: Bool, Scope: OnGateway, Affects: diag.AddOn, Default: "false", Example: "true"},
 	// As DeleteDuplicates.
 	{Key: GatewayDeleteDuplicates, Syntax: List, Scope: OnGateway, Affects: diag.AddOn, Example: "sg-0123456789abcdef0"},
-	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields,
-	// separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of its
-	// LoadBalancerConfigurations takes precedence, per group.
+	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`. For single groups of fields, add
+	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of the
+	// LoadBalancerConfigurations of the Gateway takes precedence, for each group of fields that it names.
 	{Key: GatewayDriftPolicy, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
 		Default: "the class's policy, otherwise --drift-policy (correct)", Example: "report,tags=ignore"},
 	// Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` or
-	// `refuse`; `,except=NAME` allows the replacement of one load balancer, and `,keep=1h` keeps the old one for this
-	// time ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of its
-	// LoadBalancerConfigurations takes precedence.
+	// `refuse`. `,except=NAME` allows the replacement of the load balancer NAME. `,keep=1h` keeps the old load balancer
+	// for an hour ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of the
+	// LoadBalancerConfigurations of the Gateway takes precedence.
 	{Key: GatewayReplacementPolicy, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
 		Default: "the class's policy, otherwise --replacement-policy (allow)",
 		Example: "refuse,except=k8s-shop-web-0123456789"},
-	// If true, the controller only plans the Gateway: it deploys nothing of it, its ListenerSets and its routes,
-	// writes the stack to dry-run-plan, and an event counts the planned changes. What is already deployed does not
-	// change. Only the value true counts.
+	// If true, the controller plans the Gateway, its ListenerSets and its routes, but deploys nothing. It writes the stack
+	// to dry-run-plan, and an event counts the planned changes. Deployed resources do not change. All values other than
+	// true have no effect.
 	{Key: GatewayDryRun, Syntax: Bool, Scope: OnGateway, Affects: diag.LoadBalancer, Default: "false", Example: "true"},
-	// Stack of the Gateway under dry run. Not read.
+	// Stack of the Gateway under dry run. The controller does not read this annotation.
 	{Key: GatewayDryRunPlan, Syntax: JSON, Scope: Written, Affects: diag.LoadBalancer, Example: "{}"},
-	// The same, compressed with gzip and in base64, if it is too large for an annotation. Not read.
+	// The stack of dry-run-plan, compressed with gzip and in base64, if the stack is too large for an annotation. The
+	// controller does not read this annotation.
 	{Key: GatewayDryRunPlanGzip, Syntax: String, Scope: Written, Affects: diag.LoadBalancer,
 		Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA="},
-	// How the controller creates rules from routes: as the AWS Load Balancer Controller does (compatible), as the
-	// Gateway API defines (standard), or like standard but with plain host values on ports 80 and 443, where a Host
-	// header with a port matches no rule (plain-hosts). The controller records its choice here; write another one to
-	// change over.
+	// How the controller creates rules from routes. `compatible`: as the AWS Load Balancer Controller v3.5 does.
+	// `standard`: as the Gateway API defines. `plain-hosts`: like `standard`, but with plain host values on ports 80 and
+	// 443, so that a Host header with a port matches no rule. The controller records its choice in this annotation. To
+	// change the rule construction, write another value.
 	{Key: GatewayRuleConstruction, Syntax: String, Values: []string{"compatible", "standard", "plain-hosts"},
 		Scope: OnGateway, Affects: diag.Route, Example: "standard",
 		Default: "compatible, if AWS had a load balancer of the Gateway when the controller first saw it; otherwise the " +

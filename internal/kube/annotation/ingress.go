@@ -11,13 +11,14 @@ var ingressEntries = slices.Concat(loadBalancerEntries, classicEntries, shieldEn
 	routingEntries, healthEntries, authEntries, frontendEntries)
 
 var loadBalancerEntries = []Entry{
-	// Name of the group of Ingresses that share one load balancer; at most 63 of a-z, 0-9, - and dot.
+	// Name of the Ingress group: its Ingresses share one load balancer. At most 63 characters: a-z, 0-9, hyphen and dot.
 	{Key: GroupName, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer, Class: "group.name",
 		Example: "shared-alb"},
-	// Place of the Ingress in its group; rules of lower numbers are evaluated first, then by namespace/name.
+	// Place of the Ingress in its group. The load balancer evaluates rules with lower numbers first; rules with equal
+	// numbers are in the order of namespace/name.
 	{Key: GroupOrder, Syntax: Int32, Scope: OnIngress, Affects: diag.Route, Default: "0", Min: -1000, Max: 1000,
 		Example: "10"},
-	// Name of the load balancer, at most 32 characters; used at creation only.
+	// Name of the load balancer, at most 32 characters; only used when the load balancer is created.
 	{Key: LoadBalancerName, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Class: "loadBalancerName", Default: "k8s-<namespace>-<name>-<hash>", Merge: agree,
 		Example: "example-alb"},
@@ -30,57 +31,60 @@ var loadBalancerEntries = []Entry{
 		Class: "ipAddressType", Default: "--default-ip-address-type (ipv4)", Merge: agree,
 		Values:  []string{"ipv4", "dualstack", "dualstack-without-public-ipv4"},
 		Example: "dualstack"},
-	// Subnets by id or by the value of their Name tag; one per zone, for an ALB two at least.
+	// Subnets by id or by the value of their Name tag; one per zone. An ALB needs at least two.
 	{Key: Subnets, Syntax: List, Scope: OnIngress, Affects: diag.LoadBalancer, Class: "subnets",
 		Default: "discovered by tags or route tables", Merge: agree,
 		Example: "subnet-0a1, subnet-0b1"},
-	// Customer-owned address pool on an Outpost; used at creation only, and not empty.
+	// Customer-owned address pool on an Outpost; only used when the load balancer is created. The value must not be empty.
 	{Key: CustomerOwnedPool, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Merge: agree, Example: "ipv4pool-coip-0123456789abcdef0"},
 	// IPAM pool of the public IPv4 addresses. An empty value counts as absent.
 	{Key: IPAMPool, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Class: "ipamConfiguration.ipv4IPAMPoolId",
 		Default: "Amazon's addresses", Merge: agree,
 		Example: "ipam-pool-0123456789abcdef0"},
-	// Security groups of the load balancer by id or by the value of their Name tag. inbound-cidrs is then ignored.
+	// Security groups of the load balancer by id or by the value of their Name tag. With this annotation, the controller
+	// ignores inbound-cidrs.
 	{Key: SecurityGroups, Syntax: List, Scope: OnIngress, Affects: diag.LoadBalancer,
-		Default: "one that the controller manages", Merge: agree, Example: "sg-0123456789abcdef0, frontend"},
-	// With security-groups: whether the rules that let the load balancer reach nodes and pods are managed
-	// nevertheless.
+		Default: "a security group that the controller manages", Merge: agree, Example: "sg-0123456789abcdef0, frontend"},
+	// For objects with security-groups: whether the controller nevertheless manages the rules that let the load balancer
+	// reach nodes and pods.
 	{Key: ManageBackend, Syntax: Bool, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Default: "--enable-manage-backend-security-group-rules (false)",
 		Merge:   agree, Example: "true"},
-	// Addresses that may reach the listeners, in the managed security group.
+	// Addresses that may reach the listeners; the controller writes them to the security group that it manages.
 	{Key: InboundCIDRs, Syntax: List, Scope: OnIngress, Affects: diag.Listener,
 		Class: "inboundCIDRs", Default: "0.0.0.0/0, ::/0", Merge: perPort, Example: "198.51.100.0/24, 2001:db8::/32"},
-	// Prefix lists that may reach the listeners, in the managed security group.
+	// Prefix lists that may reach the listeners; the controller writes them to the security group that it manages.
 	{Key: PrefixLists, Syntax: List, Scope: OnIngress, Affects: diag.Listener, SettingName: "prefix-lists",
 		Class: "prefixListsIDs", Merge: perPort, Example: "pl-0123456789abcdef0"},
-	// Attributes of the load balancer. One that is removed keeps its last value.
+	// Attributes of the load balancer. If you remove an attribute, it keeps its last value in AWS.
 	{Key: LoadBalancerAttributes, Syntax: Map, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Class: "loadBalancerAttributes", Merge: perKey,
 		Example: "idle_timeout.timeout_seconds=120,deletion_protection.enabled=true"},
-	// Reserved capacity units, 100 to 15000, set once the load balancer is active; 0 resets.
+	// Reserved capacity units, 100 to 15000. The controller reserves them once the load balancer is active. 0 ends the
+	// reservation.
 	{Key: Capacity, Syntax: Map, Scope: OnIngress, Affects: diag.AddOn, Class: "minimumLoadBalancerCapacity.capacityUnits",
-		Default: "left as it is", Merge: agree,
+		Default: "as it is in AWS", Merge: agree,
 		Example: "CapacityUnits=1000"},
-	// Tags of the AWS resources. On a backend Service: of its target groups, per key over those of the Ingress.
+	// Tags of the AWS resources. On a backend Service: tags of its target groups; for a key that both objects have, the
+	// value of the Service applies.
 	{Key: Tags, Syntax: Map, Scope: OnBoth, Affects: diag.Route, Class: "tags", Merge: perKey,
 		Example: "Team=web,Stage=prod"},
-	// WAFv2 web ACL by ARN; none removes the association, an empty value changes nothing. Ignored if wafv2-acl-name names
-	// a web ACL.
-	{Key: WebACLARN, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Class: "wafv2AclArn", Default: "left as it is",
-		Merge:   agree,
+	// WAFv2 web ACL by ARN. The value `none` removes the association; an empty value changes nothing. The controller
+	// ignores this annotation if wafv2-acl-name names a web ACL.
+	{Key: WebACLARN, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Class: "wafv2AclArn",
+		Default: "as it is in AWS", Merge: agree,
 		Example: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/web/00000000-0000-4000-8000-000000000001"},
-	// WAFv2 web ACL by name, of the load balancer's account and region; none removes the association, an empty value
-	// changes nothing.
+	// WAFv2 web ACL by name, in the account and region of the load balancer. The value `none` removes the association; an
+	// empty value changes nothing.
 	{Key: WebACLName, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Class: "wafv2AclName",
-		Default: "left as it is", Merge: agree, Example: "web"},
+		Default: "as it is in AWS", Merge: agree, Example: "web"},
 }
 
 var shieldEntries = []Entry{
-	// Shield Advanced protection of the load balancer, for accounts that subscribe to it. false removes a protection
-	// that the controller made, no other.
-	{Key: Shield, Syntax: Bool, Scope: OnIngress, Affects: diag.AddOn, Default: "left as it is", Merge: agree,
+	// Shield Advanced protection of the load balancer, for accounts that subscribe to it. false removes only a protection
+	// that the controller created.
+	{Key: Shield, Syntax: Bool, Scope: OnIngress, Affects: diag.AddOn, Default: "as it is in AWS", Merge: agree,
 		Example: "true"},
 }
 
@@ -92,7 +96,7 @@ var listenerEntries = []Entry{
 	// HTTPS port to which every HTTP listener of the group redirects.
 	{Key: SSLRedirect, Syntax: Int32, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Class: "sslRedirectPort", Merge: agree, Min: 1, Max: 65535, Example: "443"},
-	// Certificates of the HTTPS listeners; the first is the default one.
+	// Certificates of the HTTPS listeners; the first is the default certificate.
 	{Key: CertificateARN, Syntax: List, Scope: OnIngress, Affects: diag.Certificate,
 		Class: "certificateArn", Default: "found by host name", Merge: union,
 		Example: "arn:aws:acm:us-west-2:123456789012:certificate/0123"},
@@ -101,36 +105,38 @@ var listenerEntries = []Entry{
 		Class:   "sslPolicy",
 		Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Merge: perPort,
 		Example: "ELBSecurityPolicy-TLS13-1-2-2021-06"},
-	// Handling of client certificates by HTTPS listeners, per port: off, passthrough (to the targets, in headers), or
-	// verify against a trust store by name or ARN; then also ignoreClientCertificateExpiry (true or false) and
-	// advertiseTrustStoreCaNames (on or off). If the annotation is removed, the setting stays, unless the feature gate
-	// EnhancedDefaultBehavior is on; to turn it off, set mode off.
+	// What HTTPS listeners do with client certificates, per port. Mode `off`: nothing. Mode `passthrough`: the listener
+	// passes the certificate to the targets in headers. Mode `verify`: the listener verifies the certificate against a
+	// trust store, by name or ARN. Mode `verify` also allows ignoreClientCertificateExpiry (true or false) and
+	// advertiseTrustStoreCaNames (on or off). If you remove the annotation, the setting stays, unless the feature gate
+	// EnhancedDefaultBehavior is on. To turn the setting off, set mode `off`.
 	{Key: MutualAuthentication, Syntax: JSON, Scope: OnIngress, Affects: diag.Listener,
 		Merge:   perPort,
 		Example: `[{"port":443,"mode":"verify","trustStore":"corp-ca"}]`},
-	// Attributes of the listener with that protocol and port, e.g. listener-attributes.HTTPS-443. One that is removed
-	// keeps its last value.
+	// Attributes of the listener with that protocol and port, e.g. listener-attributes.HTTPS-443. If you remove an
+	// attribute, it keeps its last value in AWS.
 	{Key: ListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnIngress, Affects: diag.Listener,
 		Class: "listeners", Merge: perKey,
 		Example: "routing.http.response.server.enabled=false"},
-	// If true, the controller requests a certificate from ACM for the hosts of rules and spec.tls, validates it in
-	// Route 53, attaches it once it is issued, and deletes it with the Ingress. Needs feature gate
-	// EnableCertificateManagement; ignored if certificate-arn is set.
+	// If true, the controller requests a certificate from ACM for the hosts of rules and spec.tls, and validates the
+	// certificate in Route 53. It attaches the certificate once ACM has issued it, and deletes the certificate with the
+	// Ingress. Needs feature gate EnableCertificateManagement. The controller ignores this annotation if certificate-arn
+	// is set.
 	{Key: CreateCertificate, Syntax: Bool, Scope: OnIngress, Affects: diag.Certificate, Default: "false", Example: "true"},
-	// If true, the controller imports the Secrets of spec.tls into ACM, imports them again when they change, and
-	// deletes the certificates with the Ingress. Needs --enable-tls-secret-import; ignored if certificate-arn or
-	// create-acm-cert is set. Not an annotation of the existing controller.
+	// If true, the controller imports the Secrets of spec.tls into ACM, and imports them again when they change. It
+	// deletes the certificates with the Ingress. Needs --enable-tls-secret-import. The controller ignores this annotation
+	// if certificate-arn or create-acm-cert is set. The AWS Load Balancer Controller v3.5 does not have this annotation.
 	{Key: ImportTLSSecrets, Syntax: Bool, Scope: OnIngress, Affects: diag.Certificate,
 		Class: "importTLSSecrets", Default: "false", Example: "true"},
-	// Private certificate authority that issues the requested certificate; without one, Amazon issues a public
-	// certificate.
+	// Private certificate authority that issues the requested certificate. Without a private authority, Amazon issues a
+	// public certificate.
 	{Key: CertificateAuthority, Syntax: String, Scope: OnIngress, Affects: diag.Certificate, Default: "--default-pca-arn",
 		Example: "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/00000000-0000-4000-8000-000000000001"},
 }
 
 var routingEntries = []Entry{
-	// Action of the paths whose backend is service <name> with port name use-annotation: forward (weighted), redirect
-	// or fixed-response.
+	// Action of the paths whose backend is service <name> with port name use-annotation. Types: forward (weighted),
+	// redirect and fixed-response.
 	{Key: Actions, Family: "<name>", Syntax: JSON, Scope: OnIngress, Affects: diag.Route,
 		Example: `{"type":"redirect","redirectConfig":{"protocol":"HTTPS","port":"443","statusCode":"HTTP_301"}}`},
 	// Further conditions of the paths whose backend is that Service.
@@ -155,19 +161,19 @@ var routingEntries = []Entry{
 		Default: "HTTP1",
 		Values:  []string{"HTTP1", "HTTP2", "GRPC"},
 		Example: "GRPC"},
-	// Attributes of the target groups. The map of a Service replaces the one of the Ingress.
+	// Attributes of the target groups. The attributes on a Service replace all attributes on the Ingress.
 	{Key: TargetGroupAttributes, Syntax: Map, Scope: OnBoth, Affects: diag.Route,
 		Example: "deregistration_delay.timeout_seconds=30"},
 	// Labels of the nodes that become instance targets.
 	{Key: TargetNodeLabels, Syntax: Map, Scope: OnBoth, Affects: diag.Route, Default: "all nodes", Example: "pool=web"},
-	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields,
-	// separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of the
-	// IngressClassParams takes precedence, per group.
+	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`. For single groups of fields, add
+	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of the
+	// IngressClassParams takes precedence, for each group of fields that it names.
 	{Key: DriftPolicy, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
 		Default: "the class's policy, otherwise --drift-policy (correct)", Merge: perKey, Example: "report,tags=ignore"},
 	// Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` or
-	// `refuse`; `,except=NAME` allows the replacement of one load balancer, and `,keep=1h` keeps the old one for this
-	// time ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of the
+	// `refuse`. `,except=NAME` allows the replacement of the load balancer NAME. `,keep=1h` keeps the old load balancer
+	// for an hour ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of the
 	// IngressClassParams takes precedence.
 	{Key: ReplacementPolicy, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
 		Default: "the class's policy, otherwise --replacement-policy (allow)", Merge: agree,
@@ -176,31 +182,30 @@ var routingEntries = []Entry{
 	// ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)).
 	{Key: ExistingLoadBalancer, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Merge: agree,
 		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef"},
-	// What the controller may do with the load balancer: `managed`, everything that the object declares; `shared`,
-	// only listeners and rules, with their target groups, on the existing load balancer that `existing-load-balancer`
-	// names; `adopted`, everything, but deletions and changes on that load balancer wait until `approved-plan`
-	// approves them; `observed`, nothing: it shows the address and what it would do, and writes nothing to AWS
-	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of the IngressClassParams takes
-	// precedence.
+	// What the controller may do with the load balancer. `managed`: everything that the object declares. `shared`: only
+	// listeners and rules, with their target groups, on the existing load balancer that `existing-load-balancer` names.
+	// `adopted`: everything, but deletions and changes on the existing load balancer wait until `approved-plan` approves
+	// them. `observed`: nothing; the controller shows the address and its plan, and writes nothing to AWS
+	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of the IngressClassParams takes precedence.
 	{Key: Ownership, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Default: "`managed`", Example: "observed"},
-	// What the controller does with the load balancer when the object, or the last one of its group, is deleted:
-	// `Delete` deletes it; `Retain` keeps it in AWS with its target groups, whose targets are updated as long as their
-	// Services exist. If the object is created again, it adopts the load balancer. `RetainWithoutTags` keeps it and
-	// removes the controller's tags, so that somebody else can own it
-	// ([deletion-policy.md](tasks/deletion-policy.md)).
+	// What the controller does with the load balancer when you delete the object, or the last object of its group.
+	// `Delete`: the controller deletes the load balancer. `Retain`: the controller keeps the load balancer and its target
+	// groups in AWS, and updates the targets as long as their Services exist. If you create the object again, the object
+	// adopts the load balancer. `RetainWithoutTags`: the controller keeps the load balancer and removes the controller's
+	// tags, so that somebody else can own the load balancer ([deletion-policy.md](tasks/deletion-policy.md)).
 	{Key: DeletionPolicy, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Default: "`Delete`", Example: "Retain"},
-	// Digest of the approved state: the controller changes the load balancer only towards this state. The value is
-	// `none`, or the digest that `lbc plan` and event `PlanNotApproved` print. Targets need no approval
+	// Digest of the state that you approve: the controller makes only changes that lead to this state. The value is
+	// `none`, or the digest that `lbc plan` and event `PlanNotApproved` print. Changes of targets need no approval
 	// ([approve.md](tasks/approve.md)).
-	{Key: ApprovedPlan, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Default: "every plan is applied",
-		Example: "none"},
-	// If true, the controller may delete the load balancer that the object no longer declares, although
-	// --deletion-brake stops the deletion.
+	{Key: ApprovedPlan, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
+		Default: "the controller applies every plan", Example: "none"},
+	// If true, the controller may delete the load balancer that the object no longer declares, even if --deletion-brake
+	// stops the deletion.
 	{Key: AllowDeletion, Syntax: Bool, Scope: OnIngress, Affects: diag.AddOn, Default: "false", Example: "true"},
-	// ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load balancer,
-	// do not serve, and may be deleted.
+	// Duplicates that the controller may delete: ARNs of load balancers and target groups, and ids of security groups. A
+	// duplicate has the tags of this load balancer and serves no traffic.
 	{Key: DeleteDuplicates, Syntax: List, Scope: OnIngress, Affects: diag.AddOn, Example: "sg-0123456789abcdef0"},
-	// Whether other clusters register targets in the same target group; true on either object applies.
+	// Whether other clusters register targets in the same target group. If either object has the value true, true applies.
 	{Key: MultiCluster, Syntax: Bool, Scope: OnBoth, Affects: diag.Route, Default: "false", Example: "true"},
 	// Port of the target control agent; needs ip targets. A change replaces the target group.
 	{Key: TargetControlPort, Family: "<Service name>.<Service port>", Syntax: Int32, Scope: OnBoth, Affects: diag.Route,
@@ -208,39 +213,40 @@ var routingEntries = []Entry{
 }
 
 var healthEntries = []Entry{
-	// `from-readiness-probe`: the health check is that of the readiness probe of the pods; what the other annotations
-	// set takes precedence ([health-checks.md](tasks/health-checks.md)).
-	{Key: HealthCheck, Syntax: String, Scope: OnBoth, Affects: diag.Route, Default: "of the other annotations",
+	// `from-readiness-probe`: the controller copies the settings of the pods' readiness probe to the health check. The
+	// other health check annotations take precedence ([health-checks.md](tasks/health-checks.md)).
+	{Key: HealthCheck, Syntax: String, Scope: OnBoth, Affects: diag.Route, Default: "from the other annotations",
 		Values:  []string{FromReadinessProbe},
 		Example: FromReadinessProbe},
 	// Port of the health check: a number, traffic-port, or the name of a Service port.
 	{Key: HealthCheckPort, Syntax: String, Scope: OnBoth, Affects: diag.Route, Default: "traffic-port", Example: "8081"},
 	// Protocol of the health check.
-	{Key: HealthCheckProtocol, Syntax: String, Scope: OnBoth, Affects: diag.Route, Default: "as backend-protocol",
-		Values: []string{"HTTP", "HTTPS"}, Example: "HTTP"},
+	{Key: HealthCheckProtocol, Syntax: String, Scope: OnBoth, Affects: diag.Route,
+		Default: "the value of backend-protocol", Values: []string{"HTTP", "HTTPS"}, Example: "HTTP"},
 	// Path of the health check, 1 to 1024 characters, starting with a slash.
 	{Key: HealthCheckPath, Syntax: String, Scope: OnBoth, Affects: diag.Route, Default: "/ (GRPC: /AWS.ALB/healthcheck)",
 		Example: "/healthz"},
-	// Seconds between health checks; more than the timeout.
+	// Seconds between health checks; the value must be greater than the timeout.
 	{Key: HealthCheckInterval, Syntax: Int32, Scope: OnBoth, Affects: diag.Route, Default: "15", Min: 5, Max: 300,
 		Example: "30"},
-	// Seconds until a health check has failed.
+	// Timeout of a health check in seconds.
 	{Key: HealthCheckTimeout, Syntax: Int32, Scope: OnBoth, Affects: diag.Route, Default: "5", Min: 2, Max: 120,
 		Example: "5"},
-	// Health checks in a row that make a target healthy.
+	// Number of passed health checks in a row after which a target is healthy.
 	{Key: HealthyThreshold, Syntax: Int32, Scope: OnBoth, Affects: diag.Route, Default: "2", Min: 2, Max: 10,
 		Example: "2"},
-	// Failed health checks in a row that make a target unhealthy.
+	// Number of failed health checks in a row after which a target is unhealthy.
 	{Key: UnhealthyThreshold, Syntax: Int32, Scope: OnBoth, Affects: diag.Route, Default: "2", Min: 2, Max: 10,
 		Example: "2"},
-	// Codes of a passed health check: values, lists and ranges, 200 to 499, or gRPC codes 0 to 99.
+	// Response codes of a passed health check: values, lists and ranges of HTTP codes 200 to 499, or of gRPC codes 0 to
+	// 99.
 	{Key: SuccessCodes, Syntax: String, Scope: OnBoth, Affects: diag.Route, Default: "200 (GRPC: 12)",
 		Example: "200-299,301"},
 }
 
 var authEntries = []Entry{
-	// Authentication of users at the HTTPS listeners. Values on a Service apply only to forwards to that Service
-	// alone.
+	// Authentication of users at the HTTPS listeners. Values on a Service apply only to rules that forward to this Service
+	// and to no other Service.
 	{Key: AuthType, Syntax: String, Scope: OnBoth, Affects: diag.Route, Default: "none",
 		Values: []string{"none", "cognito", "oidc"}, Example: "oidc"},
 	// Cognito user pool: userPoolARN, userPoolClientID, userPoolDomain, and optionally
@@ -269,19 +275,20 @@ var authEntries = []Entry{
 	// list of {format, name, values}.
 	{Key: JWTValidation, Syntax: JSON, Scope: OnIngress, Affects: diag.Route,
 		Example: `{"jwksEndpoint":"https://example.com/jwks","issuer":"https://example.com"}`},
-	// Keyed fingerprints of the client secrets that were last sent to AWS, by Secret; see decision 9.
+	// Keyed fingerprint of the client secret that the controller last sent to AWS, for each Secret; see decision 9.
 	{Key: WrittenSecrets, Syntax: Map, Scope: Written, Affects: diag.Route, Example: "oidc=1f3a"},
 }
 
 // frontendEntries configure a network load balancer in front of the ALB.
 var frontendEntries = []Entry{
-	// Whether a network load balancer is created in front of the ALB. Both names are in the status, the ALB's first.
+	// Whether the controller creates a network load balancer in front of the ALB. The status has the DNS names of both
+	// load balancers, the name of the ALB first.
 	{Key: Frontend, Syntax: Bool, Scope: OnIngress, Affects: diag.Frontend, SettingName: "frontend/enabled",
 		Default: "false",
 		Merge:   agree, Example: "true"},
-	// Scheme of the network load balancer; not the ALB's by default. A change replaces it. Annotation
-	// elbv2.k8s.aws/frontend-nlb-scheme of the IngressClassParams takes precedence; without it, spec.scheme internal
-	// there excludes internet-facing.
+	// Scheme of the network load balancer. The default is not the scheme of the ALB. A change replaces the network load
+	// balancer. Annotation elbv2.k8s.aws/frontend-nlb-scheme of the IngressClassParams takes precedence. If the
+	// IngressClassParams have no such annotation but spec.scheme `internal`, internet-facing is not allowed.
 	{Key: FrontendScheme, Syntax: String, Scope: OnIngress, Affects: diag.Frontend, SettingName: "frontend/scheme",
 		Default: "--default-load-balancer-scheme (internal)", Merge: agree,
 		Values: []string{"internal", "internet-facing"}, Example: "internet-facing"},
@@ -290,23 +297,23 @@ var frontendEntries = []Entry{
 		Default: "discovered by tags or route tables", Merge: agree, Example: "subnet-0a1, subnet-0b1"},
 	// Security groups of the network load balancer by id or by the value of their Name tag.
 	{Key: FrontendSecurityGroups, Syntax: List, Scope: OnIngress, Affects: diag.Frontend,
-		SettingName: "frontend/security-groups", Default: "those of the ALB", Merge: agree,
+		SettingName: "frontend/security-groups", Default: "the security groups of the ALB", Merge: agree,
 		Example: "sg-0123456789abcdef0, frontend"},
-	// Ports of the network load balancer, each with the port of the ALB that it forwards to. Other ports of the
-	// Ingress are not opened.
+	// Ports of the network load balancer, each with the port of the ALB to which it forwards. The network load balancer
+	// does not open other ports of the Ingress.
 	{Key: FrontendPorts, Syntax: Map, Scope: OnIngress, Affects: diag.Frontend, SettingName: "frontend/ports",
-		Default: "every port of the ALB, to itself", Merge: "members must agree, per port of the network load balancer",
-		Example: "80=443"},
+		Default: "every port of the ALB, with the same number",
+		Merge:   "members must agree, per port of the network load balancer", Example: "80=443"},
 	// Elastic IP addresses of an internet-facing network load balancer, one per subnet.
 	{Key: FrontendEIPAllocations, Syntax: List, Scope: OnIngress, Affects: diag.Frontend,
 		SettingName: "frontend/eip-allocations", Merge: agree, Example: "eipalloc-0a1, eipalloc-0b1"},
-	// Attributes of the network load balancer. One that is removed keeps its last value.
+	// Attributes of the network load balancer. If you remove an attribute, it keeps its last value in AWS.
 	{Key: FrontendAttributes, Syntax: Map, Scope: OnIngress, Affects: diag.Frontend, Merge: agree,
 		Example: "load_balancing.cross_zone.enabled=true"},
-	// Tags of the network load balancer, its listeners and target groups, in place of all tags of the ALB and of the
+	// Tags of the network load balancer, its listeners and target groups. They replace all tags of the ALB and the
 	// controller's default tags.
-	{Key: FrontendTags, Syntax: Map, Scope: OnIngress, Affects: diag.Frontend, Default: "those of the ALB", Merge: agree,
-		Example: "Team=edge"},
+	{Key: FrontendTags, Syntax: Map, Scope: OnIngress, Affects: diag.Frontend, Default: "the tags of the ALB",
+		Merge: agree, Example: "Team=edge"},
 	// Port of the ALB that the network load balancer checks: a number or traffic-port.
 	{Key: FrontendHealthCheckPort, Syntax: String, Scope: OnIngress, Affects: diag.Frontend, Default: "traffic-port",
 		Merge: perPort, Example: "443"},
@@ -317,32 +324,33 @@ var frontendEntries = []Entry{
 	// Path of the check of the ALB, 1 to 1024 characters, starting with a slash.
 	{Key: FrontendHealthCheckPath, Syntax: String, Scope: OnIngress, Affects: diag.Frontend, Default: "/", Merge: perPort,
 		Example: "/healthz"},
-	// Seconds between checks of the ALB; not less than the timeout.
+	// Seconds between checks of the ALB; the value must not be less than the timeout.
 	{Key: FrontendHealthCheckInterval, Syntax: Int32, Scope: OnIngress, Affects: diag.Frontend, Default: "15", Min: 5,
 		Max: 300, Merge: perPort, Example: "30"},
-	// Seconds until a check of the ALB has failed.
+	// Timeout of a check of the ALB in seconds.
 	{Key: FrontendHealthCheckTimeout, Syntax: Int32, Scope: OnIngress, Affects: diag.Frontend, Default: "5", Min: 2,
 		Max: 120, Merge: perPort, Example: "5"},
-	// Checks in a row that make the ALB healthy.
+	// Number of passed checks in a row after which the ALB is healthy.
 	{Key: FrontendHealthyThreshold, Syntax: Int32, Scope: OnIngress, Affects: diag.Frontend, Default: "2", Min: 2, Max: 10,
 		Merge: perPort, Example: "3"},
-	// Failed checks in a row that make the ALB unhealthy.
+	// Number of failed checks in a row after which the ALB is unhealthy.
 	{Key: FrontendUnhealthyThreshold, Syntax: Int32, Scope: OnIngress, Affects: diag.Frontend, Default: "2", Min: 2,
 		Max: 10, Merge: perPort, Example: "3"},
-	// Codes of a passed check of the ALB: values, lists and ranges, 200 to 599.
+	// Response codes of a passed check of the ALB: values, lists and ranges, 200 to 599.
 	{Key: FrontendSuccessCodes, Syntax: String, Scope: OnIngress, Affects: diag.Frontend, Default: "200", Merge: perPort,
 		Example: "200-404"},
 }
 
 // dryRunEntries are about dry runs.
 var dryRunEntries = []Entry{
-	// If true, the controller only plans the Ingress: it deploys nothing, writes the stack to dry-run-plan, and an
-	// event counts the planned changes. What is already deployed does not change.
+	// If true, the controller plans the Ingress but deploys nothing. It writes the stack to dry-run-plan, and an event
+	// counts the planned changes. Deployed resources do not change.
 	{Key: DryRun, Syntax: Bool, Scope: OnIngress, Affects: diag.LoadBalancer, Default: "false", Example: "true"},
-	// Stack of the Ingress under dry run; with gate IngressPlanAnnotation also that of every group, on its first
-	// member. Not read.
+	// Stack of the Ingress under dry run. With gate IngressPlanAnnotation, the first member of every group has the stack
+	// of the group. The controller does not read this annotation.
 	{Key: DryRunPlan, Syntax: JSON, Scope: Written, Affects: diag.LoadBalancer, Example: "{}"},
-	// The same, compressed with gzip and in base64, if it is too large for an annotation. Not read.
+	// The stack of dry-run-plan, compressed with gzip and in base64, if the stack is too large for an annotation. The
+	// controller does not read this annotation.
 	{Key: DryRunPlanGzip, Syntax: String, Scope: Written, Affects: diag.LoadBalancer,
 		Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA="},
 }
@@ -353,7 +361,7 @@ var classicEntries = []Entry{
 	// wafv2-acl-arn.
 	{Key: ClassicWebACL, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
 		Example: "00000000-0000-4000-8000-000000000001"},
-	// Former spelling of waf-acl-id, without effect as well.
+	// Former spelling of waf-acl-id. This annotation has no effect either.
 	{Key: FormerWebACL, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
 		Example: "00000000-0000-4000-8000-000000000001"},
 }

@@ -13,23 +13,23 @@ var serviceEntries = slices.Concat(servicePlacementEntries, serviceAttributeEntr
 func service(suffix string) Key { return ServicePrefix + "aws-load-balancer-" + Key(suffix) }
 
 var servicePlacementEntries = []Entry{
-	// Selects a Service without load balancer class for this controller: external (together with nlb-target-type), or
-	// nlb-ip, which also means ip targets.
+	// Selects a Service without load balancer class for this controller. Values: external (together with nlb-target-type),
+	// or nlb-ip, which also sets ip targets.
 	{Key: ServiceType, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "external"},
 	// Whether targets are nodes (instance) or pods (ip). A change replaces the target groups.
 	{Key: ServiceTargetType, Syntax: String, Scope: OnService, Affects: diag.Route, SettingName: "target-type",
 		Default: "--default-target-type (instance)", Example: "ip"},
-	// Name of the group of Services that share one load balancer, each with its own ports; at most 63 of a-z, 0-9, -
-	// and dot.
+	// Name of the group of Services: these Services share one load balancer, each with its own ports. At most 63
+	// characters: a-z, 0-9, hyphen and dot.
 	{Key: ServiceGroupName, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "shared-nlb"},
-	// Name of the load balancer, at most 32 characters; used at creation only.
+	// Name of the load balancer, at most 32 characters; only used when the load balancer is created.
 	{Key: ServiceName, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "load-balancer-name",
 		Default: "k8s-<namespace>-<name>-<hash>", Example: "example-nlb"},
 	// Whether the load balancer has public addresses. A change replaces the load balancer.
 	{Key: ServiceScheme, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "scheme",
 		Default: "the existing load balancer's scheme, otherwise --default-load-balancer-scheme (internal)",
 		Values:  []string{"internal", "internet-facing"}, Example: "internet-facing"},
-	// Former spelling of scheme, read only if scheme is absent.
+	// Former spelling of aws-load-balancer-scheme. The controller reads it only if aws-load-balancer-scheme is absent.
 	{Key: ServiceInternal, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "scheme",
 		Example: "true"},
 	// Address family of the load balancer.
@@ -40,16 +40,17 @@ var servicePlacementEntries = []Entry{
 	// Subnets by id or by the value of their Name tag, one per zone.
 	{Key: ServiceSubnets, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "subnets",
 		Default: "discovered by tags or route tables", Example: "subnet-0a1, subnet-0b1"},
-	// Elastic IP addresses, one per subnet in the order of subnets; internet-facing only.
+	// Elastic IP addresses, one per subnet, in the order of aws-load-balancer-subnets; only for scheme internet-facing.
 	{Key: ServiceEIPAllocations, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "addresses",
 		Example: "eipalloc-0a1, eipalloc-0b1"},
-	// Private addresses, one in each subnet; internal only.
+	// Private addresses, one in each subnet; only for scheme internal.
 	{Key: ServicePrivateIPv4, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "addresses",
 		Example: "10.0.1.15, 10.0.2.15"},
-	// IPv6 addresses, one in each subnet; dualstack only.
+	// IPv6 addresses, one in each subnet; only for address type dualstack.
 	{Key: ServiceIPv6Addresses, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "addresses",
 		Example: "2001:db8:1::15, 2001:db8:2::15"},
-	// Whether prefixes are used for source NAT, which UDP over IPv6 needs; dualstack only.
+	// Whether the load balancer uses IPv6 prefixes for source NAT. UDP over IPv6 needs such prefixes. Only for address
+	// type dualstack.
 	{Key: ServiceSourceNAT, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Default: "off", Values: []string{
 		"on", "off"},
 		Example: "on"},
@@ -59,53 +60,56 @@ var servicePlacementEntries = []Entry{
 		Example:     "auto_assigned, 2001:db8:2::/80"},
 	// Tags of all AWS resources of the Service.
 	{Key: ServiceTags, Syntax: Map, Scope: OnService, Affects: diag.LoadBalancer, Example: "Team=web,Stage=prod"},
-	// Reserved capacity units, set once the load balancer is active; 0 resets. AWS takes 2750 for each zone at least.
-	{Key: ServiceCapacity, Syntax: Map, Scope: OnService, Affects: diag.AddOn, Default: "left as it is",
+	// Reserved capacity units. The controller reserves them once the load balancer is active. 0 ends the reservation. AWS
+	// requires at least 2750 for each zone.
+	{Key: ServiceCapacity, Syntax: Map, Scope: OnService, Affects: diag.AddOn, Default: "as it is in AWS",
 		Example: "CapacityUnits=5500"},
 	// Security groups of the load balancer by id or by the value of their Name tag.
 	{Key: ServiceSecurityGroups, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "security-groups",
-		Default:     "one that the controller manages", Example: "sg-0123456789abcdef0, frontend"},
-	// Whether the rules that let the load balancer reach nodes and pods are managed.
+		Default:     "a security group that the controller manages", Example: "sg-0123456789abcdef0, frontend"},
+	// Whether the controller manages the rules that let the load balancer reach nodes and pods.
 	{Key: ServiceManageBackend, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "manage-backend-security-group-rules",
-		Default:     "--enable-manage-backend-security-group-rules (false) with security-groups, true without any group",
-		Example:     "true"},
-	// A load balancer without security groups; none can be added later.
+		Default: "with security-groups: --enable-manage-backend-security-group-rules (false); for a load balancer without " +
+			"security groups: true",
+		Example: "true"},
+	// If true, the load balancer has no security groups, and AWS cannot add security groups later.
 	{Key: ServiceDisableSecurityGroups, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "no-security-groups", Default: "false", Example: "true"},
-	// Addresses that may reach the load balancer; read only if spec.loadBalancerSourceRanges is empty.
+	// Addresses that may reach the load balancer. The controller reads them only if spec.loadBalancerSourceRanges is
+	// empty.
 	{Key: ServiceSourceRanges, Syntax: List, Scope: OnService, Affects: diag.Listener, SettingName: "inbound-cidrs",
 		Default: "0.0.0.0/0, ::/0", Example: "198.51.100.0/24"},
 	// Prefix lists that may reach the load balancer; they replace the default addresses.
 	{Key: ServicePrefixLists, Syntax: List, Scope: OnService, Affects: diag.Listener, SettingName: "prefix-lists",
 		Example: "pl-0123456789abcdef0"},
-	// Value on admits ICMP messages for path MTU discovery.
+	// The value `on` admits ICMP messages for path MTU discovery.
 	{Key: ServiceICMP, Syntax: String, Scope: OnService, Affects: diag.Listener, SettingName: "icmp",
 		Default: "off", Example: "on"},
-	// Whether the inbound rules of the load balancer's security groups apply to PrivateLink traffic. AWS applies them
-	// unless it is off.
+	// Whether the inbound rules of the load balancer's security groups apply to PrivateLink traffic. AWS applies the rules
+	// unless the value is `off`.
 	{Key: ServicePrivateLinkRules, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer,
-		SettingName: "private-link-rules", Default: "untouched", Values: []string{"on", "off"},
+		SettingName: "private-link-rules", Default: "as it is in AWS", Values: []string{"on", "off"},
 		Example: "off"},
 }
 
 var serviceAttributeEntries = []Entry{
-	// Attributes of the load balancer. One that is removed keeps its last value.
+	// Attributes of the load balancer. If you remove an attribute, it keeps its last value in AWS.
 	{Key: ServiceAttributes, Syntax: Map, Scope: OnService, Affects: diag.LoadBalancer,
 		Example: "load_balancing.cross_zone.enabled=true,deletion_protection.enabled=true"},
-	// true: attribute access_logs.s3.enabled. false is the same as absent.
+	// If true, sets attribute access_logs.s3.enabled. The value false has no effect.
 	{Key: ServiceAccessLog, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, Example: "true"},
-	// Attribute access_logs.s3.bucket; with access-log-enabled only.
+	// Sets attribute access_logs.s3.bucket; only together with access-log-enabled.
 	{Key: ServiceAccessLogBucket, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "my-logs"},
-	// Attribute access_logs.s3.prefix; with access-log-enabled only.
+	// Sets attribute access_logs.s3.prefix; only together with access-log-enabled.
 	{Key: ServiceAccessLogPrefix, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "nlb"},
-	// Attribute load_balancing.cross_zone.enabled.
+	// Sets attribute load_balancing.cross_zone.enabled.
 	{Key: ServiceCrossZone, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, Example: "true"},
 }
 
 var serviceListenerEntries = []Entry{
-	// Certificates by ARN, the first is the default one; the listeners of ssl-ports become TLS.
+	// Certificates by ARN; the first is the default certificate. The listeners of ssl-ports become TLS listeners.
 	{Key: ServiceCertificates, Syntax: List, Scope: OnService, Affects: diag.Certificate,
 		SettingName: "certificate-arn",
 		Example:     "arn:aws:acm:us-west-2:123456789012:certificate/0123"},
@@ -115,7 +119,7 @@ var serviceListenerEntries = []Entry{
 	// Protocols and ciphers of TLS listeners.
 	{Key: ServiceSSLPolicy, Syntax: String, Scope: OnService, Affects: diag.Listener, SettingName: "ssl-policy",
 		Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Example: "ELBSecurityPolicy-TLS13-1-2-2021-06"},
-	// ssl: TLS listeners connect to the targets by TLS. No effect without certificates.
+	// The value ssl: TLS listeners connect to the targets by TLS. No effect without certificates.
 	{Key: ServiceBackendProtocol, Syntax: String, Scope: OnService, Affects: diag.Listener,
 		SettingName: "backend-protocol",
 		Default:     "tcp", Example: "ssl"},
@@ -123,16 +127,16 @@ var serviceListenerEntries = []Entry{
 	{Key: ServiceALPN, Syntax: String, Scope: OnService, Affects: diag.Listener, Values: []string{"None", "HTTP1Only",
 		"HTTP2Only", "HTTP2Optional", "HTTP2Preferred"},
 		Example: "HTTP2Preferred"},
-	// Attributes of the listener with that protocol and port, e.g. aws-load-balancer-listener-attributes.TCP-80; not
-	// for TLS. One that is removed keeps its last value.
+	// Attributes of the listener with that protocol and port, e.g. aws-load-balancer-listener-attributes.TCP-80; not for
+	// TLS. If you remove an attribute, it keeps its last value in AWS.
 	{Key: ServiceListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnService, Affects: diag.Listener,
 		Example: "tcp.idle_timeout.seconds=400"},
-	// Whether a TCP and a UDP port of one number become one TCP_UDP listener.
+	// Whether a TCP port and a UDP port with the same number become one TCP_UDP listener.
 	{Key: ServiceTCPUDPListener, Syntax: Bool, Scope: OnService, Affects: diag.Listener,
 		SettingName: "tcp-udp-listener",
-		Default:     "gate EnableTCPUDPListener (false)", Example: "true"},
-	// UDP ports, by number or name, whose listeners are QUIC, or TCP_QUIC where TCP shares the number; with `ip`
-	// targets. See [QUIC](tasks/nlb.md#quic).
+		Default:     "feature gate EnableTCPUDPListener (false)", Example: "true"},
+	// UDP ports, by number or name, that get a QUIC listener; if a TCP port has the same number, both get one TCP_QUIC
+	// listener. Needs `ip` targets. See [QUIC](tasks/nlb.md#quic).
 	{Key: ServiceQUICPorts, Syntax: List, Scope: OnService, Affects: diag.Listener, SettingName: "quic-ports",
 		Example: "443"},
 	// Weighted forward of the listener with that protocol and port, e.g. actions.TCP-80.
@@ -145,45 +149,45 @@ var serviceTargetEntries = []Entry{
 	{Key: ServiceTGAttributes, Syntax: Map, Scope: OnService, Affects: diag.Route,
 		SettingName: "target-group-attributes",
 		Example:     "preserve_client_ip.enabled=true"},
-	// Attributes of the target group of one Service port, over the general ones.
+	// Attributes of the target group of one Service port. They override aws-load-balancer-target-group-attributes.
 	{Key: ServicePortTGAttributes, Family: "<port>", Syntax: Map, Scope: OnService, Affects: diag.Route,
 		Example: "deregistration_delay.timeout_seconds=30"},
-	// Proxy protocol v2 towards all targets.
+	// Turns on proxy protocol v2 for all targets.
 	{Key: ServiceProxyProtocol, Syntax: String, Scope: OnService, Affects: diag.Route, SettingName: "proxy-protocol",
 		Values: []string{"*"}, Example: "*"},
-	// Service ports, by number, with proxy protocol v2; off for the others.
+	// Service ports, by number, with proxy protocol v2; proxy protocol is off for all other ports.
 	{Key: ServiceProxyProtocolPorts, Syntax: List, Scope: OnService, Affects: diag.Route,
 		SettingName: "proxy-protocol-ports",
 		Example:     "80, 443"},
 	// Labels of the nodes that become instance targets.
 	{Key: ServiceNodeLabels, Syntax: Map, Scope: OnService, Affects: diag.Route, Default: "all nodes",
 		Example: "pool=web"},
-	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields,
-	// separated by commas ([by-hand.md](tasks/by-hand.md)).
+	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`. For single groups of fields, add
+	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)).
 	{Key: ServiceDriftPolicy, Syntax: String, Scope: OnService, Affects: diag.AddOn,
 		Default: "the class's policy, otherwise --drift-policy (correct)", Merge: perKey, Example: "report,tags=ignore"},
 	// Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` or
-	// `refuse`; `,except=NAME` allows the replacement of one load balancer, and `,keep=1h` keeps the old one for this
-	// time ([replacement.md](tasks/replacement.md)).
+	// `refuse`. `,except=NAME` allows the replacement of the load balancer NAME. `,keep=1h` keeps the old load balancer
+	// for an hour ([replacement.md](tasks/replacement.md)).
 	{Key: ServiceReplacementPolicy, Syntax: String, Scope: OnService, Affects: diag.AddOn,
 		Default: "--replacement-policy (allow)", Merge: agree, Example: "refuse,except=k8s-shop-web-0123456789"},
 	// ARN or name of an existing load balancer, for ownership `shared`
 	// ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)).
 	{Key: ServiceExistingLoadBalancer, Syntax: String, Scope: OnService, Affects: diag.AddOn, Merge: agree,
 		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef"},
-	// What the controller may do with the load balancer: `managed`, everything that the object declares; `shared`,
-	// only listeners and rules, with their target groups, on the existing load balancer that
-	// `aws-load-balancer-existing` names; `adopted`, everything, but deletions and changes on that load balancer wait
-	// until `aws-load-balancer-approved-plan` approves them; `observed`, nothing: it shows the address and what it
-	// would do, and writes nothing to AWS ([ownership.md](tasks/ownership.md)).
+	// What the controller may do with the load balancer. `managed`: everything that the object declares. `shared`: only
+	// listeners and rules, with their target groups, on the existing load balancer that `aws-load-balancer-existing`
+	// names. `adopted`: everything, but deletions and changes on the existing load balancer wait until
+	// `aws-load-balancer-approved-plan` approves them. `observed`: nothing; the controller shows the address and its plan,
+	// and writes nothing to AWS ([ownership.md](tasks/ownership.md)).
 	{Key: ServiceOwnership, Syntax: String, Scope: OnService, Affects: diag.AddOn, Default: "`managed`",
 		Example: "observed"},
 	// As DeletionPolicy.
 	{Key: ServiceDeletionPolicy, Syntax: String, Scope: OnService, Affects: diag.AddOn, Default: "`Delete`",
 		Example: "Retain"},
 	// As ApprovedPlan.
-	{Key: ServiceApprovedPlan, Syntax: String, Scope: OnService, Affects: diag.AddOn, Default: "every plan is applied",
-		Example: "none"},
+	{Key: ServiceApprovedPlan, Syntax: String, Scope: OnService, Affects: diag.AddOn,
+		Default: "the controller applies every plan", Example: "none"},
 	// As AllowDeletion.
 	{Key: ServiceAllowDeletion, Syntax: Bool, Scope: OnService, Affects: diag.AddOn, Default: "false", Example: "true"},
 	// As DeleteDuplicates.
@@ -196,9 +200,9 @@ var serviceTargetEntries = []Entry{
 }
 
 var serviceHealthEntries = []Entry{
-	// `from-readiness-probe`: the health check is that of the readiness probe of the pods; what the other annotations
-	// set takes precedence ([health-checks.md](tasks/health-checks.md)).
-	{Key: ServiceHealthCheck, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "of the other annotations",
+	// `from-readiness-probe`: the controller copies the settings of the pods' readiness probe to the health check. The
+	// other health check annotations take precedence ([health-checks.md](tasks/health-checks.md)).
+	{Key: ServiceHealthCheck, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "from the other annotations",
 		Values:  []string{FromReadinessProbe},
 		Example: FromReadinessProbe},
 	// Protocol of the health check: tcp, http or https, in any case.
@@ -207,19 +211,19 @@ var serviceHealthEntries = []Entry{
 	{Key: ServiceHCPort, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "traffic-port", Example: "8081"},
 	// Path of an HTTP health check, 1 to 1024 characters, starting with a slash.
 	{Key: ServiceHCPath, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "/", Example: "/healthz"},
-	// Codes of a passed HTTP health check, 200 to 599.
+	// Response codes of a passed HTTP health check, 200 to 599.
 	{Key: ServiceHCSuccessCodes, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "200-399",
 		Example: "200"},
-	// Seconds between health checks; not less than the timeout.
+	// Seconds between health checks; the value must not be less than the timeout.
 	{Key: ServiceHCInterval, Syntax: Int32, Scope: OnService, Affects: diag.Route, Default: "10", Min: 5, Max: 300,
 		Example: "30"},
-	// Seconds until a health check has failed.
+	// Timeout of a health check in seconds.
 	{Key: ServiceHCTimeout, Syntax: Int32, Scope: OnService, Affects: diag.Route, Default: "10", Min: 2, Max: 120,
 		Example: "5"},
-	// Health checks in a row that make a target healthy.
+	// Number of passed health checks in a row after which a target is healthy.
 	{Key: ServiceHCHealthy, Syntax: Int32, Scope: OnService, Affects: diag.Route, Default: "3", Min: 2, Max: 10,
 		Example: "2"},
-	// Failed health checks in a row that make a target unhealthy.
+	// Number of failed health checks in a row after which a target is unhealthy.
 	{Key: ServiceHCUnhealthy, Syntax: Int32, Scope: OnService, Affects: diag.Route, Default: "3", Min: 2, Max: 10,
 		Example: "2"},
 }

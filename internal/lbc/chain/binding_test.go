@@ -64,7 +64,7 @@ func TestAnEndpointShowsWhatBecomesOfIt(t *testing.T) {
 		"  10.0.0.4:80  no pod      no target: its address is not in vpc-1\n",
 		"  10.0.0.5:80  node n      a target, not registered\n",
 		"Ready False TargetGroupBound: it is bound (of a former version of the spec)\n",
-		"of a user: no stack owns it\n", "spec.networking is left out",
+		"of a user: no stack owns it\n", "the binding has no spec.networking",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)

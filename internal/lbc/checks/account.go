@@ -28,17 +28,17 @@ var accountChecks = []Check{{
 	Uses: []doctor.Source{doctor.TargetHealth, doctor.Objects,
 		doctor.Workloads, doctor.Nodes}, Skip: withoutName,
 	About: "Another cluster of the account has the same name, and the controllers may delete each other's resources. " +
-		"There are two signs: a load balancer or target group in another VPC has this cluster's tag, or one without an " +
-		"object has healthy targets that are neither pods nor nodes of this cluster.",
+		"There are two signs: a load balancer or target group in another VPC has this cluster's tag, or a load balancer or " +
+		"target group without an object has healthy targets that are neither pods nor nodes of this cluster.",
 	Remedy: "give one of the clusters another name before it has load balancers; --cluster-name need not be " +
 		"the name in EKS",
 	Find: func(f *Facts) []doctor.Finding { return append(sharedName(f), servedElsewhere(f)...) },
 }, {
 	Name: "orphaned", Severity: doctor.Warning,
 	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Network, doctor.Objects}, Skip: withoutName,
-	About: "A load balancer, target group or security group has the cluster's tags, and no object claims it by its " +
-		"name, finalizer, group or status. Its objects were deleted while no controller ran, and it costs money. A " +
-		"TargetGroupBinding of such a stack counts as well.",
+	About: "A load balancer, target group or security group has the cluster's tags, and no object claims it by the " +
+		"object's name, finalizer, group or status. The objects were deleted while no controller ran. The resource costs " +
+		"money. A TargetGroupBinding of such a stack is a finding as well.",
 	Remedy: doctor.OrphanRemedy,
 	Find:   orphans,
 }}

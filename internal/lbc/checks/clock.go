@@ -10,15 +10,15 @@ import (
 var clockChecks = []Check{{
 	Name: "clock-skew", Severity: doctor.Warning, Needs: []doctor.Source{doctor.APIServer},
 	Uses: []doctor.Source{doctor.Account},
-	About: "The clocks of AWS, the API server and this machine differ. AWS refuses requests whose time is five minutes " +
-		"off, and certificates seem to be expired or not valid yet.",
+	About: "The clocks of AWS, the API server and this machine differ. AWS refuses requests if the difference is five " +
+		"minutes or more. Certificates can seem to be expired or not valid yet.",
 	Remedy: synchronise,
 	Find:   differingClocks,
 }, {
 	Name: "node-clock-skew", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Heartbeats},
 	About: "The clock of a node differs from the API server's clock by a minute or more, as the Lease of its kubelet " +
-		"shows. It is an error from five minutes on: AWS then refuses requests of a controller on this node, and its lease " +
-		"as the leader seems to end too early or never.",
+		"shows. The severity is error from five minutes on. AWS then refuses requests of a controller on this node. If " +
+		"this controller is the leader, its Lease seems to expire too early or never.",
 	Remedy: synchronise,
 	Find:   nodeClocks,
 }}

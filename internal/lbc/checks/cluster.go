@@ -17,30 +17,30 @@ func clusterChecks() []Check {
 	return []Check{{
 		Name: "kubernetes-outdated", Severity: doctor.Warning, Needs: []doctor.Source{doctor.APIServer},
 		About: "The API server is older than Kubernetes v" + support.Oldest().String() +
-			", the oldest supported version ([support.md](support.md)). It ignores the match conditions of the webhooks, and " +
-			"may not check the rules of the CRDs. It may store invalid objects, and creating any Service needs the " +
-			"controller's webhook. It is an error if the API server is older than v" + minimum.String() +
-			": it then does not serve the kinds that the controller reads.",
+			", the oldest supported version ([support.md](support.md)). The API server ignores the match conditions of the " +
+			"webhooks, so creating any Service needs the controller's webhook. The API server may not check the rules of the " +
+			"CRDs, so it may store invalid objects. The severity is error if the API server is older than v" + minimum.String() +
+			": such an API server does not serve the kinds that the controller reads.",
 		Remedy: "update the cluster",
 		Find:   outdatedKubernetes,
 	}, {
 		Name: "kubernetes-untested", Severity: doctor.Note, Needs: []doctor.Source{doctor.APIServer},
 		About: "The API server is newer than Kubernetes v" + support.Newest().String() +
 			", the newest version that this release was tested with ([support.md](support.md)). The controller works as long " +
-			"as the API server serves the kinds that it reads.",
+			"as the API server serves the kinds that the controller reads.",
 		Remedy: "update the controller to a release that supports this version of Kubernetes",
 		Find:   untestedKubernetes,
 	}, {
 		Name: "crd-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.Definitions},
 		About: "A CRD of the controller is missing. Without the CRD of TargetGroupBindings the controller registers no " +
-			"target. Without the CRD of IngressClassParams, classes have no parameters. Without other CRDs, the features " +
-			"that need them wait.",
+			"target. Without the CRD of IngressClassParams, classes have no parameters. Features that need another missing " +
+			"CRD wait until you apply this CRD.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   missingDefinitions,
 	}, {
 		Name: "crd-outdated", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Definitions},
-		About: "A CRD lacks fields or versions of this version of the controller. The API server silently drops such " +
-			"fields.",
+		About: "A CRD lacks fields or versions that this version of the controller uses. The API server silently drops " +
+			"these fields.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   outdatedDefinitions,
 	}, {
@@ -57,7 +57,8 @@ func clusterChecks() []Check {
 		Find:   outdatedGatewayAPI,
 	}, {
 		Name: "rbac-denied", Severity: doctor.Error, Needs: []doctor.Source{doctor.Rights},
-		About:  "The controller's service account lacks a right, by the API server's answer to a SubjectAccessReview.",
+		About: "The controller's service account lacks a right, according to the API server's answer to a " +
+			"SubjectAccessReview.",
 		Remedy: impairment.GrantRights,
 		Find:   deniedRights,
 	}}

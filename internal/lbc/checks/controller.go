@@ -12,11 +12,11 @@ import (
 var controllerChecks = []Check{{
 	Name: "controller-absent", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.Controller, doctor.Objects, doctor.Webhooks}, Skip: controllerElsewhere,
-	About: "The cluster has no Deployment of the controller. It is a note before the installation. It is an error if " +
-		"objects have the controller's finalizers, because their deletion never ends, or if remaining webhooks block the " +
-		"creation of objects.",
-	Remedy: "install the controller; to remove it for good, delete the objects while it runs, then the controller, then " +
-		"its webhook configurations",
+	About: "The cluster has no Deployment of the controller. Before the installation, the severity is note. The " +
+		"severity is error if objects have the controller's finalizers, because the deletion of these objects never ends. " +
+		"The severity is also error if remaining webhooks block the creation of objects.",
+	Remedy: "install the controller; to remove the controller for good, first delete its objects while the controller " +
+		"runs, then the controller, then its webhook configurations",
 	Find: absentController,
 }, {
 	Name: "controller-unready", Severity: doctor.Error,
@@ -38,30 +38,33 @@ var controllerChecks = []Check{{
 	},
 }, {
 	Name: "controller-duplicate", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller},
-	About: "Two controllers serve the same objects: there are several Deployments, or several leases are being " +
-		"renewed. They undo each other's changes. An example is the existing controller that still runs.",
+	About: "Two controllers serve the same objects: there are several Deployments, or several leases are being renewed. " +
+		"The controllers undo each other's changes. For example, the AWS Load Balancer Controller v3.5 (the existing " +
+		"controller) still runs.",
 	Remedy: "delete one of the installations; replicas of one Deployment share one lease",
 	Find:   duplicateControllers,
 }, {
 	Name: "controller-leaderless", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller},
-	About:  "The lease of the leader is not renewed: none of the controllers works.",
-	Remedy: "check that pods of the controller run and may update the lease, and that no other process holds it",
-	Find:   leaderlessControllers,
+	About: "No controller renews the Lease of the leader, so no controller works.",
+	Remedy: "check that pods of the controller run and may update the lease, and that no other process is the holder of " +
+		"this lease",
+	Find: leaderlessControllers,
 }, {
 	Name: "leader-unstable", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Controller, doctor.Events},
-	About: "The leader has changed more than three times within 15 minutes, by the events of its Lease, or a pod of the " +
-		"controller restarts as often. Each change costs some 20 seconds in which no change of objects reaches AWS. The " +
-		"evidence has why the containers ended, and how often the Lease has changed its holder since its creation.",
-	Remedy: "find out why the processes end: kubectl logs -n NAMESPACE POD --previous; see the limits of memory, the " +
+	About: "According to the events of its Lease, the leader has changed more than three times within 15 minutes, or a " +
+		"pod of the controller restarts as often. For about 20 seconds after each change, no edit of an object reaches " +
+		"AWS. The evidence says why the containers ended, and how often the holder of the Lease has changed since the " +
+		"Lease was created.",
+	Remedy: "find out why the processes end: kubectl logs -n NAMESPACE POD --previous; check the memory limits, the " +
 		"nodes, and whether the API server answers in time",
 	Find: unstableLeaders,
 }, {
 	Name: "status-unattended", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Controller},
-	About: "LoadBalancer objects show an old state, because no controller updates them. The Lease of the leader is not " +
-		"renewed, or the existing controller holds it and does not write these objects. kubectl wait " +
+	About: "LoadBalancer objects show an old state, because no controller updates them. No process renews the Lease of " +
+		"the leader, or the existing controller is the leader and does not write these objects. kubectl wait " +
 		"--for=condition=Ready may succeed although the state is old.",
-	Remedy: "start the controller again; or, if you have removed it for good, delete the objects, which deletes nothing " +
-		"in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
+	Remedy: "start the controller again; or, if you have removed the controller for good, delete the LoadBalancer " +
+		"objects (this deletes nothing in AWS): kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
 	Find: unattendedStatuses,
 }, {
 	Name: "controller-single", Severity: doctor.Note, Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
@@ -79,14 +82,14 @@ var controllerChecks = []Check{{
 }, {
 	Name: "identity-not-injected", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
-	About: "The service account names a role, but pods of the controller do not have its credentials. They are older " +
-		"than the annotation, or the webhook of EKS did not inject the credentials.",
+	About: "The service account names a role, but pods of the controller do not have its credentials. The pods are " +
+		"older than the annotation, or the webhook of EKS did not inject the credentials.",
 	Remedy: "restart the pods: kubectl rollout restart deployment -n NAMESPACE NAME",
 	Find:   podsWithoutIdentity,
 }, {
 	Name: "imds-unreachable", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller, doctor.Instances},
-	About: "The controller takes the region, the VPC or credentials from the instance metadata service, but pods " +
-		"cannot reach this service, because its hop limit is 1. It is a note while there is no controller.",
+	About: "The controller takes the region, the VPC or credentials from the instance metadata service, but pods cannot " +
+		"reach this service, because its hop limit is 1. The severity is note while there is no controller.",
 	Remedy: "set --aws-region and --aws-vpc-id (values region and vpcId) and give the service account a role; or raise " +
 		"the hop limit: aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2",
 	Find: unreachableMetadata,

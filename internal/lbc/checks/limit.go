@@ -15,7 +15,7 @@ import (
 var limitChecks = []Check{{
 	Name: "quota", Severity: doctor.Warning,
 	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Listeners, doctor.TargetHealth, doctor.Limits},
-	About: "The account has used four fifths or more of a limit. It is an error if the limit is reached.",
+	About: "The account has used four fifths or more of a limit. The severity is error if the limit is reached.",
 	Remedy: "ask AWS for more (Service Quotas), share load balancers by groups, or divide the objects of one " +
 		"load balancer",
 	Find: usedLimits,
@@ -23,16 +23,16 @@ var limitChecks = []Check{{
 	Name: "quota-security-groups", Severity: doctor.Warning,
 	Needs: []doctor.Source{doctor.SecurityGroups, doctor.LoadBalancers, doctor.Network, doctor.Instances},
 	About: "A load balancer has the maximum number of security groups of a network interface. Or a security group of a " +
-		"load balancer, of the cluster or of nodes has four fifths of the rules that AWS allows. " +
-		"The account's own limit is not known, so the check uses AWS's default.",
+		"load balancer, of the cluster or of nodes has four fifths of the rules that AWS allows. The check does not know " +
+		"the account's own limit, so it uses AWS's default limit.",
 	Remedy: "ask AWS for more (Service Quotas of Amazon VPC), name prefix lists or fewer address ranges (inbound-cidrs " +
 		"of Ingresses, spec.loadBalancerSourceRanges of Services, sourceRanges of Gateways), or let the controller admit " +
 		"all ports by one rule (--disable-restricted-sg-rules)",
 	Find: usedGroups,
 }, {
 	Name: "quota-certificates", Severity: doctor.Warning, Needs: []doctor.Source{doctor.CertificateList},
-	About: "The account has four fifths of the ACM certificates that AWS allows by default in a region, or has made " +
-		"four fifths of the imports of a year. Deleting certificates does not reduce the number of imports.",
+	About: "The account has four fifths of the ACM certificates that AWS allows by default in a region, or has used " +
+		"four fifths of the yearly quota of imports. Deleting certificates does not reduce the number of imports.",
 	Remedy: "ask AWS for more (Service Quotas of AWS Certificate Manager), delete unused certificates, or import " +
 		"renewed certificates under their existing ARN",
 	Find: usedCertificates,

@@ -25,13 +25,14 @@ var networkChecks = []Check{{
 	},
 }, {
 	Name: "vpc-differs", Severity: doctor.Error, Needs: []doctor.Source{doctor.Instances},
-	About:  "Nodes run in another VPC than the controller's: its load balancers do not reach the nodes.",
+	About: "Nodes run in a VPC that is not the VPC of the controller: the controller's load balancers do not reach " +
+		"these nodes.",
 	Remedy: "set --aws-vpc-id (value vpcId) to the VPC of the nodes",
 	Find:   nodesElsewhere,
 }, {
 	Name: "subnets-unusable", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Network}, Skip: withoutVPC,
 	About: "The controller finds no subnets for a kind of load balancer. The evidence lists each subnet and the reason " +
-		"against it. A VPC without public subnets is a note.",
+		"against it. The severity is note if the VPC has no public subnets.",
 	Remedy: "tag subnets of two zones with " + naming.RoleELBTag + ": 1 or " + naming.RoleInternalELBTag +
 		": 1, or name subnets in annotations",
 	Find: unusableSubnets,
@@ -46,10 +47,10 @@ var networkChecks = []Check{{
 	Uses: []doctor.Source{
 		doctor.SecurityGroups},
 	About: "The network interface of a node has several security groups, and none or several of them have the cluster's " +
-		"tag. The finding names the group to which the controller adds the rules for targets: " +
-		"a group that has such rules, or the first group with the tag. TargetGroupBindings have an event " +
-		"`SecurityGroupUnclear`. It is an error if the controller chooses no group, because traffic then does not " +
-		"reach the node.",
+		"tag. The finding names the security group to which the controller adds the rules for targets: a security group " +
+		"that has such rules, or the first security group with the tag. TargetGroupBindings have an event " +
+		"`SecurityGroupUnclear`. The severity is error if the controller chooses no security group, because traffic then " +
+		"does not reach the node.",
 	Remedy: "keep the tag " + naming.SubnetClusterTagPrefix +
 		"CLUSTER on exactly one of the groups, or name it by --node-security-group; if several groups have the tag, " +
 		"--service-target-eni-security-group-tags selects one of them",

@@ -29,7 +29,7 @@ func Page() string {
 		}
 	}
 	b.WriteString("## Sources\n\nA source that lbc doctor cannot read is a finding `" + doctor.Unreadable +
-		"`, and lbc doctor skips the checks that need the source:\n\n| Source | What it holds | Severity | Remedy " +
+		"`, and lbc doctor skips the checks that need the source:\n\n| Source | What lbc doctor reads | Severity | Remedy " +
 		"|\n|---|---|---|---|\n")
 	for _, s := range doctor.Sources {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Name, s.About, s.Severity, s.Remedy)

@@ -23,11 +23,11 @@ var permissionChecks = []Check{{
 	},
 }, {
 	Name: "iam-denied", Severity: doctor.Error, Needs: []doctor.Source{doctor.RolePolicies}, Skip: withoutPermissions,
-	About: "By IAM's own simulation, the policies of the controller's role do not allow actions that this version calls " +
-		"with its flags. lbc iam-policy prints the statements. " +
-		"It is a warning if only some features need the actions, and a note if the standard policy lacks them too. " +
-		"If you run the check with the controller's own credentials and they may not simulate, the check tries reads, and " +
-		"writes of EC2 as dry runs.",
+	About: "According to IAM's simulation, the policies of the controller's role do not allow actions that this version " +
+		"calls with its flags. lbc iam-policy prints the statements. The severity is warning if only some features need " +
+		"the actions. The severity is note if the standard policy lacks the actions too. If you run the check with the " +
+		"controller's own credentials and these credentials may not simulate, the check instead tries reads, and writes of " +
+		"EC2 as dry runs.",
 	Remedy: "allow the actions in the policies of the role: lbc iam-policy prints all needed actions, and " +
 		"docs/permissions.md says what each is for",
 	Find: deniedPermissions,

@@ -16,8 +16,8 @@ import (
 
 var trafficChecks = []Check{{
 	Name: "targets-unhealthy", Severity: doctor.Warning, Needs: []doctor.Source{doctor.TargetHealth},
-	About: "Registered targets of a target group are not healthy. The finding has AWS's reason for each. It is an " +
-		"error if none is healthy.",
+	About: "Registered targets of a target group are not healthy. The finding has AWS's reason for each target. The " +
+		"severity is error if no target is healthy.",
 	Remedy: "Target.FailedHealthChecks and Target.ResponseCodeMismatch: correct path, port or success codes of the " +
 		"health check; Target.Timeout: admit the load balancer in the security group of pods or nodes",
 	Find: unhealthyTargets,
@@ -37,16 +37,16 @@ var trafficChecks = []Check{{
 	Name: "targets-absent", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Objects},
 	Uses: []doctor.Source{doctor.TargetHealth, doctor.Workloads},
 	About: "The target group of a TargetGroupBinding has no targets, so requests get 503. The Service is of type " +
-		"ExternalName, or no pod that it selects has been ready for a minute.",
+		"ExternalName, or for at least a minute the Service has selected no ready pod.",
 	Remedy: "compare the selector of the Service with the labels of the pods, and read why the pods are not ready: " +
 		"kubectl describe pod",
 	Find: absentTargets,
 }, {
 	Name: "termination-abrupt", Severity: doctor.Note, Needs: []doctor.Source{doctor.Workloads, doctor.Objects},
-	About: "The grace period of pods, or their sleep before the end, is shorter than the time in which their load " +
+	About: "The termination grace period of pods, or their preStop sleep, is shorter than the time in which their load " +
 		"balancers may still send requests. These requests get 502 or 504, or fail. For an Application Load Balancer, the " +
-		"time is 15 seconds plus the declared deregistration delay (30 seconds without one). For a Network Load Balancer, " +
-		"it is 180 seconds, or a longer declared delay.",
+		"time is 15 seconds plus the declared deregistration delay (30 seconds if no delay is declared). For a Network " +
+		"Load Balancer, the time is 180 seconds, or the declared deregistration delay if the delay is longer.",
 	Remedy: "label the namespace elbv2.k8s.aws/pod-drain-inject=enabled and recreate the pods, or give them " +
 		"lifecycle.preStop.sleep.seconds and a longer terminationGracePeriodSeconds; if requests are short, declare a " +
 		"deregistration delay",

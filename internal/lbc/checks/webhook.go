@@ -14,15 +14,15 @@ import (
 
 var webhookChecks = []Check{{
 	Name: "webhook-ca", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
-	About: "The CA bundle of a webhook is missing, not readable or expired: the API server cannot call it. If the " +
-		"webhook fails closed, nobody can write its objects.",
+	About: "The CA bundle of a webhook is missing, not readable or expired, so the API server cannot call the webhook. " +
+		"If the webhook fails closed, nobody can write the objects that the webhook checks.",
 	Remedy: "let the controller write the bundle (--webhook-cert-secret), or check that cert-manager's injector runs; " +
 		"if the chart issues the certificate, run helm upgrade again",
 	Find: brokenBundles,
 }, {
 	Name: "webhook-certificate-expiring", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Webhooks},
-	About: "A serving certificate of the webhooks, or its authority, is in the last quarter of its lifetime: its " +
-		"renewal fails. It is an error if the certificate has expired.",
+	About: "A serving certificate of the webhooks, or its authority, is in the last quarter of its lifetime, because " +
+		"its renewal fails. The severity is error if the certificate has expired.",
 	Remedy: "if you set --webhook-cert-secret, read the controller's log; if you use cert-manager, describe its " +
 		"Certificate; if the chart issued the certificate, run helm upgrade",
 	Find: expiringWebhookCertificates,
@@ -36,7 +36,7 @@ var webhookChecks = []Check{{
 }, {
 	Name: "webhook-service-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
 	About: "The Service of a webhook does not exist, usually because somebody uninstalled the controller and left the " +
-		"configuration. If the webhook fails closed, nobody can create its objects.",
+		"webhook configuration. If the webhook fails closed, nobody can create the objects that the webhook checks.",
 	Remedy: "install the controller, or delete the webhook configuration",
 	Find: func(f *Facts) []doctor.Finding {
 		return byService(f, func(h Hook) bool { return !h.Exists }, "webhooks name this Service, which does not exist")
@@ -79,14 +79,14 @@ var webhookChecks = []Check{{
 	Name: "webhook-blocks", Severity: doctor.Note, Needs: []doctor.Source{doctor.Webhooks},
 	About: "A webhook fails closed for all Services, pods or Ingresses: while no controller runs, nobody can write " +
 		"such objects.",
-	Remedy: "use the webhook configurations of this version, which fail open unless a later repair would be impossible",
-	Find:   blockingHooks,
+	Remedy: "use the webhook configurations of this version: their webhooks fail open, except if a later repair would " +
+		"be impossible",
+	Find: blockingHooks,
 }, {
 	Name: "auto-mode-services", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Definitions, doctor.Webhooks},
-	About: "EKS Auto Mode serves load balancers in this cluster, and the controller's webhook gives new Services of " +
-		"type LoadBalancer without a class its own class: " +
-		"the same manifest gets another load balancer than before the installation " +
-		"([install-others.md](tasks/install-others.md#eks-auto-mode)).",
+	About: "EKS Auto Mode serves load balancers in this cluster. The controller's webhook gives the controller's class " +
+		"to new Services of type LoadBalancer without a class. The same manifest then gets another load balancer than " +
+		"before the installation ([install-others.md](tasks/install-others.md#eks-auto-mode)).",
 	Remedy: "set enableServiceMutatorWebhook=false of the chart, so that Services without a class stay with Auto Mode; " +
 		"if you want the change, skip the check with --skip",
 	Find: divertedServices,

@@ -45,19 +45,21 @@ const (
 // Units names and explains the units, in their order; docs/lbc.md has this table.
 var Units = [unitCount]struct{ Name, About string }{
 	applicationBalancers: {"application load balancers", "load balancers that the plans own"},
-	networkBalancers:     {"network load balancers", "the same"},
+	networkBalancers:     {"network load balancers", "load balancers that the plans own"},
 	applicationCapacity: {"reserved capacity units of ALBs",
 		"the minimum that objects reserve by `minimum-load-balancer-capacity`"},
-	networkCapacity:      {"reserved capacity units of NLBs", "the same"},
+	networkCapacity: {"reserved capacity units of NLBs",
+		"the minimum that objects reserve by `minimum-load-balancer-capacity`"},
 	publicAddresses:      {"public IPv4 addresses", "at least one for each zone of an internet-facing load balancer"},
-	elasticAddresses:     {"of these, Elastic IP addresses", "they stay in the bill until you release them"},
+	elasticAddresses:     {"of these, Elastic IP addresses", "AWS bills Elastic IP addresses until you release them"},
 	poolAddresses:        {"public IPv4 addresses of an IPAM pool", "AWS does not bill addresses of your own ranges"},
 	accelerators:         {"accelerators", "of AWS Global Accelerator"},
 	acceleratorAddresses: {"IPv4 addresses of accelerators", "two for each accelerator"},
 	privateCertificates:  {"certificates of a private CA", "certificates that a private CA issues for the stack"},
 	webACLs:              {"associated web ACLs", "AWS WAF bills requests by web ACL"},
 	shields:              {"Shield Advanced protections", "load balancers that Shield Advanced protects"},
-	trustStores:          {"trust stores of listeners", "trust stores by which ALBs verify clients, for each ALB"},
+	trustStores: {"trust stores of listeners",
+		"trust stores with which ALBs verify clients, counted for each ALB"},
 }
 
 // tally counts units.

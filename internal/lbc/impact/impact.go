@@ -82,17 +82,18 @@ type kindRow struct {
 // Kinds explains all kinds, in their order; docs/lbc.md has this table.
 var Kinds = []kindRow{
 	{Opens, true,
-		"a port opens to somebody: a listener, a wider source, another scheme, or a security group that lbc does not read"},
+		"additional clients can reach a port, because of a new listener, a wider source, another scheme, or a security " +
+			"group that lbc does not read"},
 	{LosesLogin, true, "requests no longer need a login or a token, or the token needs fewer claims"},
-	{LosesCertificate, true, "a listener no longer verifies client certificates, or accepts expired ones"},
+	{LosesCertificate, true, "a listener no longer verifies client certificates, or accepts expired client certificates"},
 	{LosesProtection, true, "a web ACL, a Shield protection, TLS, or a protecting attribute is removed"},
-	{ChangesLogin, true, "another identity provider or issuer decides who may pass"},
-	{ChangesProtection, true, "another web ACL or trust store decides what may pass"},
-	{Reaches, true, "requests reach a Service that they did not reach before"},
-	{Fails, true, "requests that were answered get an error 5xx"},
+	{ChangesLogin, true, "another identity provider or issuer decides which users may pass"},
+	{ChangesProtection, true, "another web ACL or trust store decides which requests may pass"},
+	{Reaches, true, "requests reach a Service that they did not reach before the change"},
+	{Fails, true, "requests that got an answer before the change get an error 5xx"},
 	{Renames, true, "the DNS name of a load balancer changes or disappears, or hosts move to another load balancer"},
-	{Unserved, false, "requests that reached a Service get an error 4xx, such as the default 404"},
-	{Closes, false, "a port closes to somebody"},
+	{Unserved, false, "requests that reached a Service before the change get an error 4xx, such as the default 404"},
+	{Closes, false, "some clients can no longer reach a port"},
 }
 
 // Exposes reports whether --fail-on exposure fails because of a change of the kind.

@@ -80,7 +80,7 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 		request.Record = recorded
 		keys, _, err := recorded.Load(ctx, b.ID())
 		if err != nil {
-			return fmt.Errorf("which targets are this cluster's: %w", err)
+			return fmt.Errorf("reading the list of this cluster's targets: %w", err)
 		}
 		b.Recorded = keys
 	}

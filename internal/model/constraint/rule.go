@@ -15,6 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -168,12 +169,13 @@ var Conditions = []Row[stack.Condition]{
 	}},
 }
 
-// expression is what is wrong with a regular expression. AWS's dialect neither looks around nor back, as Go's.
+// expression is what is wrong with a regular expression. AWS's dialect neither looks around nor back, as Go's. It is
+// only parsed: the program of a short one may take 100 MB.
 func expression(v string, most int) string {
 	if text := tooLong("a regular expression", v, most); text != "" {
 		return text
 	}
-	if _, err := regexp.Compile(v); err != nil {
+	if _, err := overlap.Parse(v); err != nil {
 		return fmt.Sprintf("AWS does not allow the regular expression %q: %s", v, strings.TrimPrefix(err.Error(),
 			"error parsing regexp: "))
 	}

@@ -91,7 +91,7 @@ func TestDiscoveryPicksOneSubnetPerZone(t *testing.T) {
 			func(q *SubnetQuery) { q.IPAddressType = stack.Dualstack }, "a2 b1", ""},
 		"with IPv4": {[]string{"a1 a elb=1,native", "a2 a elb=1,v6", "b1 b elb=1,v6"},
 			func(q *SubnetQuery) { q.IPAddressType = stack.Dualstack }, "a2 b1", ""},
-		"none with IPv4": {[]string{"a1 a elb=1,native 0"}, nil, "", "no IPv4 CIDR block, which each load balancer needs"},
+		"none with IPv4":      {[]string{"a1 a elb=1,native 0"}, nil, "", "no IPv4 CIDR block, which each load balancer needs"},
 		"by the route tables": {[]string{"a1 a public", "b1 b public", "a2 a -"}, nil, "a1 b1", ""},
 		"by the route tables, internal": {[]string{"a1 a public", "b2 b -", "a2 a -"},
 			func(q *SubnetQuery) { q.Scheme = stack.Internal }, "a2 b2", ""},

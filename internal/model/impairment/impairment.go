@@ -39,16 +39,17 @@ type Info struct {
 
 // Reasons are all reasons.
 var Reasons = []Info{
-	// The region is not known: neither by --aws-region, AWS_DEFAULT_REGION and AWS_REGION nor by the instance metadata
-	// service.
+	// The controller cannot find the region: neither --aws-region, AWS_DEFAULT_REGION or AWS_REGION nor the instance
+	// metadata service names it.
 	{Region, "aws"},
-	// The VPC is not known: neither by --aws-vpc-id and --aws-vpc-tags nor by the instance metadata service and
-	// NODENAME.
+	// The controller cannot find the VPC: --aws-vpc-id and --aws-vpc-tags do not name it, and neither the instance
+	// metadata service nor the EC2 instance of the node in variable NODENAME shows it.
 	{VPC, "aws"},
 	// There are no credentials for AWS, or AWS does not accept them.
 	{Credentials, "aws"},
-	// AWS denies the controller an action. That ends 30 seconds after the first success without another denial, or a
-	// minute after nothing waits for the action; at the latest 20 minutes after the last denial.
+	// AWS denies the controller an action. The condition ends when the action has succeeded and AWS has not denied it
+	// again for 30 seconds, or a minute after no object needs the action any longer, at the latest 20 minutes after the
+	// last denial.
 	{Permissions, "aws"},
 	// A service of AWS, or one operation of a service, has not answered the controller for 25 seconds.
 	{Unanswered, "aws"},
@@ -63,7 +64,7 @@ var Reasons = []Info{
 	// The controller does not start, because it would create all of them again.
 	{Place, "aws"},
 	// The controller of another cluster has the same --cluster-name, as its resources or actions in the account show.
-	// The controller deletes nothing that no object of this cluster claims.
+	// The controller keeps every resource that no object of this cluster claims.
 	{SharedClusterName, "cluster-name"},
 	// A second controller works in this cluster: it writes the same LoadBalancer objects, or it holds a Lease of the
 	// same name in another namespace.

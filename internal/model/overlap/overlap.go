@@ -147,8 +147,8 @@ var covers = map[stack.ConditionField]func(pattern, expression string) bool{
 // begins is a pattern that matches every text that an expression with ^ in front matches: its literal beginning, then
 // anything.
 func begins(expression string) (pattern string, ok bool) {
-	re, err := syntax.Parse(expression, syntax.Perl)
-	if err != nil {
+	re, err := Parse(expression)
+	if err != nil || re == nil {
 		return "", false
 	}
 	parts := []*syntax.Regexp{re}

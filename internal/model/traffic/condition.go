@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -73,7 +75,7 @@ func compileTexts(c stack.Condition, fold bool) (texts, error) {
 	}
 	var bad []error
 	for _, v := range c.Regex {
-		re, err := regexp.Compile(v)
+		re, err := compileExpression(v)
 		if err != nil {
 			bad = append(bad, fmt.Errorf("%s condition: regular expression %q never matches: %w", c.Field, v, err))
 			continue
@@ -90,6 +92,20 @@ func (t *texts) match(s string) bool {
 	}
 	return slices.ContainsFunc(t.patterns, func(p pattern) bool { return p.match(folded) }) ||
 		slices.ContainsFunc(t.regexes, func(re *regexp.Regexp) bool { return re.MatchString(s) })
+}
+
+// mostSteps bounds the programs of regular expressions: a load balancer may have thousands, each of 100 MB otherwise.
+const mostSteps = 5000
+
+func compileExpression(v string) (*regexp.Regexp, error) {
+	parsed, err := syntax.Parse(v, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	if overlap.Steps(parsed) > mostSteps {
+		return nil, errors.New("it repeats so much that requests are not compared with it")
+	}
+	return regexp.Compile(v)
 }
 
 // compileHost compares the host without its port in lower case, also with regular expressions.

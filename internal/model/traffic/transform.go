@@ -32,7 +32,7 @@ func compileTransform(t stack.Transform) (transform, error) {
 		bad = append(bad, fmt.Errorf("transform type %q is unknown: it changes nothing", t.Type))
 	}
 	for _, r := range t.Rewrites {
-		re, err := regexp.Compile(r.Regex)
+		re, err := compileExpression(r.Regex)
 		if err != nil {
 			bad = append(bad, fmt.Errorf("%s: regular expression %q: %w", t.Type, r.Regex, err))
 		}

@@ -190,7 +190,7 @@ func bounded(s string) string {
 }
 
 // remedy is what an administrator does about a hold.
-const remedy = "wait for its end; lbc hold lists the holds, and lbc hold --end ends one"
+const remedy = "wait until the hold ends; lbc hold lists the holds, and lbc hold --end ends one"
 
 // Note says on an object that its load balancer is held.
 func (h Hold) Note(o diag.Object) diag.Diagnostic {
@@ -200,7 +200,8 @@ func (h Hold) Note(o diag.Object) diag.Diagnostic {
 
 // Guard refuses what a hold keeps from being written. would says what that is; empty = it is not said.
 func (h Hold) Guard(would string) plan.Guard {
-	text := fmt.Sprintf("an administrator holds %s %s; this is not written to AWS before", h.Scope, h.Text())
+	text := fmt.Sprintf("an administrator holds %s %s; the controller does not write this to AWS until the hold "+
+		"ends", h.Scope, h.Text())
 	if would != "" {
 		text += ": " + would
 	}

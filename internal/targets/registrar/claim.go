@@ -63,8 +63,8 @@ func HasAddress(pod *corev1.Pod, address string) bool {
 			(is(s.HostIP) || slices.ContainsFunc(s.HostIPs, func(h corev1.HostIP) bool { return is(h.IP) }))
 }
 
-// KeepsAddress reports whether a pod has an address and is not being deleted.
-func KeepsAddress(pod *corev1.Pod, address string) bool {
+// LivesAt reports whether a pod has an address and is not being deleted.
+func LivesAt(pod *corev1.Pod, address string) bool {
 	return pod.DeletionTimestamp == nil && HasAddress(pod, address)
 }
 
@@ -80,7 +80,7 @@ const (
 func claimedPod(ctx context.Context, c Cluster, namespace string, e *discoveryv1.Endpoint, cached *corev1.Pod) (
 	pod *corev1.Pod, why string, refused bool) {
 	pod, ok := cached, cached != nil
-	if !ok || !KeepsAddress(pod, e.Addresses[0]) {
+	if !ok || !LivesAt(pod, e.Addresses[0]) {
 		if live, may := c.(Confirmer); may {
 			pod, ok = live.ConfirmedPod(ctx, namespace, e.TargetRef.Name, e.Addresses[0])
 		}

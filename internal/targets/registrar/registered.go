@@ -79,9 +79,9 @@ type RecordError struct {
 func (e *RecordError) Error() string {
 	what := "reading"
 	if e.Saving {
-		what = "noting"
+		what = "saving"
 	}
-	return fmt.Sprintf("%s which targets are this cluster's: %s", what, e.Err)
+	return fmt.Sprintf("%s the list of this cluster's targets: %s", what, e.Err)
 }
 
 // Unwrap returns the error of the API server.

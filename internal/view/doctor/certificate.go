@@ -17,9 +17,9 @@ import (
 // CertificateChecks are the checks of the account that the leader makes.
 var CertificateChecks = []Check{{
 	Name: "certificate-expiring", Severity: Warning, Needs: []Source{Certificates},
-	About: "A certificate of a listener expires within thirty days, and ACM has not renewed it. It is an error within " +
-		"seven days, and if the certificate has expired. For a certificate with a short lifetime, these are the last " +
-		"quarter and the last eighth of the lifetime.",
+	About: "A certificate of a listener expires within thirty days, and ACM has not renewed it. The severity is error " +
+		"if the certificate expires within seven days or has expired. For a certificate with a short lifetime, the two " +
+		"periods are the last quarter and the last eighth of the lifetime.",
 	Remedy: "import the new certificate under the same ARN; for a certificate of Amazon, restore the DNS record or mail " +
 		"address that proves the domain",
 	Find: expiringCertificates,

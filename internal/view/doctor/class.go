@@ -18,7 +18,8 @@ import (
 // ClassChecks are the checks of classes. The leader makes all of them.
 var ClassChecks = []Check{{
 	Name: "ingress-class-missing", Severity: Error, Needs: []Source{Objects},
-	About: "An Ingress names an IngressClass that does not exist: no controller serves it, and it gets no event.",
+	About: "An Ingress names an IngressClass that does not exist: no controller serves the Ingress, and the Ingress " +
+		"gets no event.",
 	Remedy: "create the class (with spec.controller " + ingress.Controller +
 		" for this controller), or name an existing one in spec.ingressClassName",
 	Find: missingClasses,
@@ -29,19 +30,20 @@ var ClassChecks = []Check{{
 	Find:   defaultClasses,
 }, {
 	Name: "ingress-unclassed", Severity: Warning, Needs: []Source{Objects},
-	About: "An Ingress has annotations of this controller and no class, and no class is the default: no controller " +
-		"serves it, and it gets no event.",
+	About: "An Ingress has annotations of this controller but no class, and the cluster has no default class: no " +
+		"controller serves the Ingress, and the Ingress gets no event.",
 	Remedy: "set spec.ingressClassName",
 	Find:   unclassedIngresses,
 }, {
 	Name: "class-params-missing", Severity: Error, Needs: []Source{Objects},
-	About: "An IngressClass of the controller names IngressClassParams that do not exist: the controller does not " +
-		"serve its Ingresses.",
+	About: "An IngressClass of the controller names IngressClassParams that do not exist: the controller does not serve " +
+		"the Ingresses of the class.",
 	Remedy: "create the IngressClassParams, or remove spec.parameters of the class",
 	Find:   missingParams,
 }, {
 	Name: "gateway-class-missing", Severity: Error, Needs: []Source{Objects},
-	About: "A Gateway names a GatewayClass that does not exist: no controller serves it, and its status stays empty.",
+	About: "A Gateway names a GatewayClass that does not exist: no controller serves the Gateway, and its status stays " +
+		"empty.",
 	Remedy: "create the class (with spec.controllerName gateway.k8s.aws/alb or gateway.k8s.aws/nlb for this " +
 		"controller), or name an existing one",
 	Find: missingGatewayClasses,

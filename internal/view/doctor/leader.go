@@ -35,16 +35,18 @@ var NodeChecks = []Check{{
 // BindingChecks are the checks of traffic that the leader makes.
 var BindingChecks = []Check{{
 	Name: "target-group-bound-twice", Severity: Error, Needs: []Source{Objects},
-	About: "Several TargetGroupBindings register their targets in one target group, and not all of them declare that " +
-		"they share it. Each removes the targets of the others.",
+	About: "Several TargetGroupBindings register their targets in one target group, and not all of these " +
+		"TargetGroupBindings declare that they share the target group. Each TargetGroupBinding removes the targets of the " +
+		"others.",
 	Remedy: "delete all but one, or set spec.multiClusterTargetGroup: true on each of them",
 	Find:   boundTwice,
 }, {
 	Name: "load-balancers-shareable", Severity: Note, Needs: []Source{Objects},
 	About: "Three or more Ingresses of a namespace with the same class and scheme have a load balancer each. Or three " +
-		"or more Services of a namespace do, with the same scheme and different ports. One shared load balancer costs less.",
+		"or more Services of a namespace with the same scheme and different ports have a load balancer each. One shared " +
+		"load balancer costs less.",
 	Remedy: "give Ingresses the same annotation alb.ingress.kubernetes.io/group.name, Services the same " +
-		"service.beta.kubernetes.io/aws-load-balancer-group-name; their address changes",
+		"service.beta.kubernetes.io/aws-load-balancer-group-name; the addresses of these objects change",
 	Find: shareable,
 }}
 

@@ -23,8 +23,9 @@ import (
 // ObjectChecks are the checks of the controller that the leader makes.
 var ObjectChecks = []Check{{
 	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
-	About: "AWS denies the controller an action. The source is an event of the last 30 minutes on an existing object, " +
-		"without a later success. The controller repeats the event every 20 minutes while AWS denies the action.",
+	About: "AWS denies the controller an action. The source of the finding is an event of the last 30 minutes on an " +
+		"existing object; no later event reports a success. The controller repeats the event every 20 minutes while AWS " +
+		"denies the action.",
 	Remedy: "allow the action in the policy of the controller's role (docs/permissions.md)",
 	Find:   deniedActions,
 }, {

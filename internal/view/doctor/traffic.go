@@ -12,8 +12,9 @@ import (
 // PodChecks are the checks of pods that the leader makes.
 var PodChecks = []Check{{
 	Name: "readiness-gate-missing", Severity: Warning, Needs: []Source{Workloads, Objects},
-	About: "Pods of a namespace with readiness gates have none: they were created before the label, or while the " +
-		"webhook did not answer. Rollouts do not wait for their health in the load balancer.",
+	About: "Pods have no readiness gate although the label of their namespace asks for readiness gates. The pods were " +
+		"created before the namespace got the label, or while the webhook did not answer. Rollouts do not wait until these " +
+		"pods are healthy in the load balancer.",
 	Remedy: "recreate the pods: kubectl rollout restart",
 	Find:   podsWithoutGate,
 }}

@@ -45,13 +45,14 @@ var differences = []difference{
 	{"*/*", "TargetGroupBinding * annotations", "The annotations `elbv2.k8s.aws/checkpoint` and `checkpoint-timestamp` " +
 		"are not written"},
 	{"bad/008-group-one-bad-member", "event Ingress/bad Warning BackendNotFound: *",
-		"Problems are events on the object that they come from, with field and remedy."},
+		"A problem is an event on the object that causes it. The event names the field and the remedy."},
 	{"ingress/*", "event Ingress/web Normal Note: no request reaches this rule *",
-		"Problems are events on the object that they come from, with field and remedy."},
+		"A problem is an event on the object that causes it. The event names the field and the remedy."},
 	{"ingress/*", "event Ingress/* Normal Note: attribute * has no effect without *",
-		"attributes of load balancers, target groups and listeners that another setting switches off"},
+		"attributes of load balancers, target groups and listeners that have no effect because of another setting"},
 	// With its webhooks on, the existing controller fills in the same; the cases were recorded without.
-	{"tgb/004-networking", "TargetGroupBinding t004 spec", "what the target group determines is filled in"},
+	{"tgb/004-networking", "TargetGroupBinding t004 spec",
+		"the controller fills in the fields that follow from the target group"},
 }
 
 // account is the recorded one with a node for the pods; the same file for each run of the test, which share a

@@ -57,12 +57,13 @@ func (a *Account) Balancers(ctx context.Context, namespace string, needs []decla
 		if out[n.Key()] = before.Balancer; fresh {
 			continue
 		}
-		if due = append(due, asked{n, before, listeners}); n.ARN != "" {
+		if due = append(due, asked{Need: n, before: before, listeners: listeners}); n.ARN != "" {
 			arns = append(arns, n.ARN)
 		}
 	}
 	owners := a.ownersOf(ctx, arns)
 	for _, n := range due {
+		n.others = owners[n.ARN].key.ID.Namespace != namespace
 		out[n.Key()] = a.ask(ctx, namespace, n, owners)
 	}
 	return out
@@ -92,6 +93,7 @@ type asked struct {
 	declare.Need
 	before    answer
 	listeners []string // ARNs of listeners that may be those of the load balancer
+	others    bool     // it is not of the namespace that asks
 }
 
 // known are the ARNs of the listeners that the load balancer is known to have had.
@@ -140,8 +142,8 @@ func (a *Account) look(ctx context.Context, n asked, owners map[string]owner) (d
 	if err != nil {
 		return declare.Balancer{}, err
 	}
-	ofGroup := owner != stack.Key{} && owner.ID.Namespace == ""
-	if n.ARN != "" && !n.Settings && !ofGroup {
+	ofOthers := owner != stack.Key{} && n.others
+	if n.ARN != "" && !n.Settings && !ofOthers {
 		return declare.Balancer{ARN: n.ARN, Owner: owner}, nil
 	}
 	in := &elbv2.DescribeLoadBalancersInput{}

@@ -42,7 +42,7 @@ func TestTheSpecOfABindingMustBeWhatItsTargetGroupIs(t *testing.T) {
 		"a function": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "function" },
 			"has type lambda, which cannot be bound (spec.targetType)"},
 		"a group that is not there": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "nobodys" },
-			"target group nobodys: "},
+			"target group \"nobodys\": "},
 		"a name of a shared group": {func(s *v1beta1.TargetGroupBindingSpec) { s.MultiClusterTargetGroup = true },
 			"must be named by its ARN (spec.targetGroupARN)"},
 		"neither": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "" },

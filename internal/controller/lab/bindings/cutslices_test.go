@@ -94,7 +94,7 @@ func TestCacheWithoutSomeSlicesDeregistersNothing(t *testing.T) {
 					t.Error("nothing was cut off")
 				}
 				if way == "list cut off, denied" && !strings.Contains(strings.Join(c.Events, "\n"),
-					"the cache lacks EndpointSlices of Service shop/web, and the API server was asked") {
+					"the cache has no EndpointSlices of Service shop/web, and reading them from the API server failed") {
 					t.Errorf("no event has the cause:\n%s", strings.Join(c.Events, "\n"))
 				}
 				c.Misreads.End()

@@ -157,7 +157,7 @@ func TestUnreadTargetGroupKeepsRulesInForce(t *testing.T) {
 	if got, want := opened(l), []string{lab.Peer + " 8080-8080", lab.Peer + " 9000-9000"}; !slices.Equal(got, want) {
 		t.Errorf("unread: %v, want %v", got, want)
 	}
-	l.ToldOnce("FailedReconcile: target group " + b.Spec.TargetGroupARN)
+	l.ToldOnce(`FailedReconcile: target group "` + b.Spec.TargetGroupARN + `"`)
 	l.Sim.Gate.ClearFaults()
 	l.Settle()
 	if got, want := opened(l), []string{lab.Peer + " 8080-8080", lab.Peer + " 9000-9000"}; !slices.Equal(got, want) {

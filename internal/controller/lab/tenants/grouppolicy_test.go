@@ -115,7 +115,7 @@ func TestNewcomerTunesNoGroup(t *testing.T) {
 			if slices.Contains(l.Writes(mark), "ModifyLoadBalancerAttributes") || attribute(l, g.After) {
 				t.Errorf("the newcomer's attribute is in effect: %v", l.Writes(mark))
 			}
-			if !said(l, since, g.Kind+" mal/evil", "changed only by") || said(l, since, g.Kind+" shop/web", "mal") {
+			if !said(l, since, g.Kind+" mal/evil", "of namespace shop change it") || said(l, since, g.Kind+" shop/web", "mal") {
 				t.Errorf("events:\n%s", strings.Join(l.Events[since:], "\n"))
 			}
 			for _, value := range []string{g.Before, g.After} {

@@ -49,17 +49,17 @@ func Page() string {
 		fmt.Fprintf(&b, "| `%s` | `%s` |\n", c, strings.Join(stages[c], "`, `"))
 	}
 	b.WriteString("\n## Error categories\n\nValues of `error_category`. A failure counts once for the failed part of " +
-		"the reconcile, and once for each category\nof its subject. " +
-		"It counts again at each reconcile that fails in this way. Expected waits for AWS, for example until AWS has " +
-		"provisioned a load balancer, do not count.\n\n" +
+		"the reconcile, and once for each category\nof its subject. The failure counts again at each reconcile that fails " +
+		"in this way. Expected waits for AWS, for example until AWS has provisioned a load balancer, do not count.\n\n" +
 		"| Controller | Category | Counts |\n|---|---|---|\n")
 	for _, c := range controllers {
 		for _, x := range metrics.Categories[c] {
 			fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", c, x.Name, x.Doc)
 		}
 	}
-	fmt.Fprintf(&b, "\nThe existing controller has further values for steps that do not exist here: `%s`, and one for "+
-		"each deployment step, with the name of a type of its program.\n", strings.Join(metrics.Uncounted, "`, `"))
+	fmt.Fprintf(&b, "\nThe AWS Load Balancer Controller v3.5 has further values for steps that do not exist here: `%s`, "+
+		"and one value for each deployment step: the name of a Go type of that controller.\n",
+		strings.Join(metrics.Uncounted, "`, `"))
 	b.WriteString("\n## Causes\n\nValues of `cause`: the name of the controller whose reconcile makes the " +
 		"call, as above, or")
 	var causes []string
@@ -81,10 +81,10 @@ This page is generated; ` + "`make generate`" + ` writes it.
 
 ` + "`/metrics`" + ` of each replica (` + "`--metrics-bind-addr`" + `) has these metrics.
 Metrics whose names begin with ` + "`aws_`" + ` and ` + "`awslbc_`" +
-	` have the names and labels of the AWS Load Balancer Controller v3.5, so dashboards keep working.
-The other metrics are this project's.
+	` have the names and labels of the metrics of the AWS Load Balancer Controller v3.5, so dashboards keep working.
+The other metrics exist only in this project.
 Only the leader reconciles. On the other replicas, metrics of reconciles and of AWS calls do not change.
-"Series" is the number of series of the metric on one replica. In large clusters, [metrics of objects](#number-of-series) have many.
+"Series" is the number of series of the metric on one replica. In large clusters, [metrics of objects](#number-of-series) have many series.
 
 | Metric | Type | Series | Meaning |
 |---|---|---|---|

@@ -76,8 +76,8 @@ func seriesPart() string {
 	fmt.Fprintf(&b, `
 ## Number of series
 
-For most metrics, the number of series does not grow with the cluster. Together they have some hundreds on other replicas, and a few thousand on the leader.
-On the leader, five metrics have series for each object. In a cluster with %s TargetGroupBindings and at least 1,000 load balancers they have at most:
+For most metrics, the number of series does not grow with the cluster. Together, these metrics have some hundreds of series on other replicas, and a few thousand on the leader.
+On the leader, five metrics have series for each object. In a cluster with %s TargetGroupBindings and at least 1,000 load balancers, these five metrics have at most:
 
 | Metric | Has series of | Series of one | Series |
 |---|---|---|---|
@@ -99,7 +99,7 @@ serviceMonitor:
 ` + "```" + `
 
 Without ` + "`lbc_load_balancer_condition`" + ` the alert LBCLoadBalancerNotReady never fires.
-` + "`lbc_load_balancers`" + ` and ` + "`lbc_target_healthy_seconds`" + ` show the same for all objects together.
+` + "`lbc_load_balancers`" + ` and ` + "`lbc_target_healthy_seconds`" + ` show the same information for all objects together.
 `)
 	return b.String()
 }

@@ -22,7 +22,7 @@ func listenerRule() []entry {
 }
 
 var ruleActions = []entry{
-	{path: "actions", of: alb, absent: "none", effect: "Actions of the rules, in addition to the route's."},
+	{path: "actions", of: alb, absent: "none", effect: "Actions of the rules, in addition to the actions of the route."},
 	{path: "actions[].type", of: alb, effect: "The type of the action. The action has exactly the field for its type."},
 	{path: "actions[].forwardConfig", of: alb, effect: "The forward to the backends of the route's rule."},
 	{path: "actions[].forwardConfig.targetGroupStickinessConfig", of: alb, absent: "none",
@@ -65,16 +65,17 @@ var afterLogins = []entry{
 	{path: "actions[].jwtValidationConfig.additionalClaims[].name", of: alb, effect: "Name."},
 	{path: "actions[].jwtValidationConfig.additionalClaims[].format", of: alb, effect: "Format."},
 	{path: "actions[].jwtValidationConfig.additionalClaims[].values", of: alb,
-		effect: "Values. The claim must have one of them."},
+		effect: "Values. The claim must have one of these values."},
 	{path: "conditions", of: alb, absent: "none",
 		effect: "Conditions of the rules, in addition to the matches of the route."},
-	{path: "conditions[].field", of: alb, effect: "Which condition it is."},
+	{path: "conditions[].field", of: alb, effect: "The type of the condition."},
 	{path: "conditions[].sourceIPConfig", of: alb, effect: "Present with field `source-ip`."},
 	{path: "conditions[].sourceIPConfig.values", of: alb,
-		effect: "SourceIpConfig.Values: address ranges of clients. AWS allows five values in a rule; if there are more, " +
-			"the controller creates several rules."},
+		effect: "SourceIpConfig.Values: address ranges of clients. AWS allows five values in a rule; for more values, the " +
+			"controller creates several rules."},
 	{path: "conditions[].matchIndexes", of: alb, absent: "all",
-		effect: "The matches of the rule that get the condition, counted from 0. If the rule lacks one of them and " +
-			"another match would be open, the rule keeps its last valid version, and a new rule answers 500."},
+		effect: "The matches of the rule that get the condition, counted from 0. If the rule does not have one of these " +
+			"matches, another match may be open to all addresses. In this case, the rule keeps its last valid version, and a " +
+			"new rule answers 500."},
 	{path: "tags", of: alb, absent: "`--default-tags`", effect: "Tags of the rules."},
 }

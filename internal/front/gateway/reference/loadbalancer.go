@@ -6,11 +6,11 @@ var loadBalancer = []entry{
 		effect: "Whose values apply if both configurations set a field. Only the configuration of the " +
 			"GatewayClass may set it."},
 	{path: "loadBalancerName", of: both, merge: one, absent: "`k8s-<namespace>-<name>-<hash>`",
-		effect: "Name, at creation. A later change has no effect, because the controller finds the load " +
-			"balancer by its tags."},
+		effect: "Name of the load balancer at its creation. A later change has no effect, because the controller finds the " +
+			"load balancer by its tags."},
 	{path: "scheme", of: both, merge: one, absent: "`--default-load-balancer-scheme`",
-		effect: "Scheme. A change replaces the load balancer. The controller creates the new one and shows its name before " +
-			"it deletes the old one."},
+		effect: "Scheme. A change replaces the load balancer. The controller creates the new load balancer and shows its " +
+			"name before it deletes the old load balancer."},
 	{path: "ipAddressType", of: both, merge: one, absent: "`--default-ip-address-type`",
 		effect: "IpAddressType (SetIpAddressType). `dualstack-without-public-ipv4` is for ALBs."},
 	{path: "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", of: nlb, merge: one, absent: "as it is in AWS",
@@ -21,16 +21,17 @@ var loadBalancer = []entry{
 		effect: "IpamPools.Ipv4IpamPoolId (ModifyIpPools)."},
 	{path: "loadBalancerSubnets", of: both, merge: one, absent: "subnets found in the VPC",
 		effect: "Subnets, one for each zone. Set each field for all subnets or for none."},
-	{path: "loadBalancerSubnets[].identifier", of: both, absent: "found", effect: "A subnet, by its id or Name tag."},
-	{path: "loadBalancerSubnets[].eipAllocation", of: nlb, absent: "an address of AWS",
+	{path: "loadBalancerSubnets[].identifier", of: both, absent: "a subnet that the controller finds",
+		effect: "A subnet, by its id or Name tag."},
+	{path: "loadBalancerSubnets[].eipAllocation", of: nlb, absent: "an address that AWS assigns",
 		effect: "AllocationId of the subnet mapping; internet-facing only."},
 	{path: "loadBalancerSubnets[].privateIPv4Allocation", of: nlb, absent: "chosen by AWS",
 		effect: "PrivateIPv4Address of the subnet mapping; internal only."},
 	{path: "loadBalancerSubnets[].ipv6Allocation", of: nlb, absent: "chosen by AWS",
 		effect: "IPv6Address of the subnet mapping; dualstack only."},
 	{path: "loadBalancerSubnets[].sourceNatIPv6Prefix", of: nlb, absent: "off",
-		effect: "EnablePrefixForIpv6SourceNat, for UDP listeners of dualstack load balancers, and SourceNatIpv6Prefix of " +
-			"the subnet that contains it; auto_assigned: AWS chooses the prefix."},
+		effect: "EnablePrefixForIpv6SourceNat, for UDP listeners of dualstack load balancers. Also SourceNatIpv6Prefix of " +
+			"the subnet that contains the prefix. With auto_assigned, AWS chooses the prefix."},
 	{path: "loadBalancerSubnetsSelector", of: both, merge: one, absent: "none",
 		effect: "Subnets by tags: for each key, the tag must have one of the values. No effect together with identifiers " +
 			"in `loadBalancerSubnets`."},
@@ -68,16 +69,16 @@ var loadBalancer = []entry{
 	{path: "listenerConfigurations[].listenerAttributes[].value", of: both, effect: "Value."},
 	{path: "listenerConfigurations[].quicEnabled", of: nlb, absent: "`false`",
 		effect: "A UDP listener becomes QUIC, and TCP and UDP on one port become TCP_QUIC, with `ip` targets [that have " +
-			"server ids](tasks/nlb.md#quic). The controller refuses it for other protocols."},
+			"server ids](tasks/nlb.md#quic). The controller refuses this field for other protocols."},
 	{path: "disableSecurityGroup", of: nlb, merge: one, absent: "`false`",
-		effect: "The load balancer has no security groups. AWS cannot add one later."},
-	{path: "securityGroups", of: both, merge: one, absent: "one that the controller creates",
+		effect: "The load balancer has no security groups. AWS cannot add a security group later."},
+	{path: "securityGroups", of: both, merge: one, absent: "a security group that the controller creates",
 		effect: "SecurityGroups, by id or Name tag. You manage their rules."},
 	{path: "securityGroupPrefixes", of: both, merge: one, absent: "none",
 		effect: "Prefix lists that the controller's security group admits."},
-	{path: "sourceRanges", of: both, merge: one, absent: "`0.0.0.0/0`, with dualstack also `::/0`; none if you " +
-		"set prefix lists", effect: "Ranges that the controller's security group admits. For an NLB without security " +
-		"groups, the groups of the targets admit them."},
+	{path: "sourceRanges", of: both, merge: one, absent: "`0.0.0.0/0`, with dualstack also `::/0`; none if you set " +
+		"prefix lists", effect: "Ranges that the controller's security group admits. For an NLB without security groups, " +
+		"the security groups of the targets admit these ranges."},
 	{path: "loadBalancerAttributes", of: both, merge: perKey, absent: "AWS's",
 		effect: "Attributes (ModifyLoadBalancerAttributes). With `deletion_protection.enabled`, the controller does not " +
 			"delete the load balancer."},
@@ -90,13 +91,14 @@ var loadBalancer = []entry{
 		effect: "The controller's security group admits path MTU discovery."},
 	{path: "manageBackendSecurityGroupRules", of: both, merge: one, absent: "`false`",
 		effect: "Together with `securityGroups`: the controller also attaches the shared backend security group, and the " +
-			"groups of the targets admit it."},
+			"security groups of the targets admit the backend security group."},
 	{path: "minimumLoadBalancerCapacity", of: both, merge: one, absent: "none",
 		effect: "Reserved capacity. If you remove the field, the reservation ends."},
 	{path: "minimumLoadBalancerCapacity.capacityUnits", of: both,
 		effect: "MinimumLoadBalancerCapacity (ModifyCapacityReservation); 0 = none."},
 	{path: "wafV2", of: alb, merge: one, absent: "none",
-		effect: "AWS WAF. If you remove the field, the controller disassociates the web ACL that it has associated."},
+		effect: "AWS WAF. If you remove the field, the controller disassociates the web ACL that the controller has " +
+			"associated."},
 	{path: "wafV2.webACL", of: alb, effect: "ARN of the web ACL (AssociateWebACL)."},
 	{path: "shieldConfiguration", of: alb, merge: one, absent: "none", effect: "AWS Shield Advanced."},
 	{path: "shieldConfiguration.enabled", of: alb, absent: "`false`",

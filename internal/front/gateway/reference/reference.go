@@ -56,7 +56,7 @@ Afterwards you know each field of the three kinds, and what it sets.
 
 This page is generated; ` + "`make generate`" + ` writes it.
 
-Three namespaced kinds of the group ` + "`gateway.k8s.aws`" +
+Three namespaced kinds of the API group ` + "`gateway.k8s.aws`" +
 	` configure settings for which the Gateway API has no fields.
 The version is ` + "`v1`" + `; ` + "`v1beta1`" + ` has the same fields and is deprecated.
 [` + "`lbc explain gateway NAME`" + `](lbc.md) shows where each setting of a load balancer comes from, and ` +
@@ -70,24 +70,24 @@ The version is ` + "`v1`" + `; ` + "`v1beta1`" + ` has the same fields and is de
 | TargetGroupConfiguration | ` + "`defaultTargetGroupConfiguration`" +
 	` of a LoadBalancerConfiguration, if it has no ` + "`targetReference`" + `; otherwise, its own ` +
 	"`targetReference`" + ` names a Service or Gateway of its namespace | target groups |
-| ListenerRuleConfiguration | a filter of type ExtensionRef of a rule of an HTTPRoute or GRPCRoute, in the route's namespace; one for each rule | rules of an ALB |
+| ListenerRuleConfiguration | a filter of type ExtensionRef in a rule of an HTTPRoute or GRPCRoute, in the route's namespace; one ListenerRuleConfiguration for each rule | rules of an ALB |
 
 Required fields are in bold.
-The column *Load balancers* names the family of load balancers that a field is for. On the other family, the field has no effect, and an event on the Gateway says so.
+The column *Load balancers* names the family of load balancers to which a field applies; *both* means ALB and NLB. On load balancers of another family, the field has no effect, and an event on the Gateway says so.
 If you remove a setting, it returns to its default, unless its row says otherwise.
 `
 
 var titles = []string{`
 ## LoadBalancerConfiguration
 
-If both the GatewayClass and the Gateway have one, the column *Class and Gateway* says how their values combine:
+If both the GatewayClass and the Gateway have a LoadBalancerConfiguration, the column *Class and Gateway* says how the values of the two configurations combine:
 
 | Value | Meaning |
 |---|---|
-| *one* | the whole value of the preferred object that has the field |
-| *per key*, *per protocolPort* | the entries of both; if both have an entry, the preferred object's entry applies |
+| *one* | the whole value of the preferred configuration; if the preferred configuration does not have the field, the whole value of the other configuration |
+| *per key*, *per protocolPort* | the entries of both configurations; if both have an entry, the entry of the preferred configuration applies |
 
-The class is preferred, unless its configuration has ` + "`mergingMode: prefer-gateway`" + `.
+The configuration of the GatewayClass is preferred, unless it has ` + "`mergingMode: prefer-gateway`" + `.
 
 | Field | Type | Default | Load balancers | Class and Gateway | In AWS |
 |---|---|---|---|---|---|
@@ -99,20 +99,20 @@ For a target group of a route and a Service, each field has the first value that
 1. the best match in ` + "`routeConfigurations`" +
 	` of the Service's own TargetGroupConfiguration: the route itself, then its kind and namespace, then its kind;
 2. ` + "`defaultConfiguration`" + ` of the Service's own TargetGroupConfiguration;
-3. the same two of the preferred default (the GatewayClass's, unless ` + "`mergingMode`" + ` says otherwise);
-4. ` + "`defaultConfiguration`" + ` of the other default.
+3. the same two fields of the preferred default configuration (the configuration of the GatewayClass, unless ` + "`mergingMode`" + ` says otherwise);
+4. ` + "`defaultConfiguration`" + ` of the other default configuration.
 
-Attributes and tags are combined by key. If two TargetGroupConfigurations name one Service, the first by name applies, and an event says so. A ` + "`targetReference`" + ` or ` + "`routeIdentifier`" + ` that is edited so that it names nothing changes no target group.
+Attributes and tags are combined by key. If two TargetGroupConfigurations name one Service, the configuration whose name is first in alphabetical order applies, and an event says so. If you edit a ` + "`targetReference`" + ` or ` + "`routeIdentifier`" + ` so that it names nothing, no target group changes.
 
 | Field | Type | Default | Load balancers | In AWS |
 |---|---|---|---|---|
 `, `
 ## ListenerRuleConfiguration
 
-A rule uses all of a ListenerRuleConfiguration or nothing of it. Its status has ` + "`accepted`" +
+A rule uses all of a ListenerRuleConfiguration or nothing of it. The status of the ListenerRuleConfiguration has ` + "`accepted`" +
 	`, with a reason if it is false.
 If the ListenerRuleConfiguration does not exist or is not accepted, the rule answers 500.
-Its actions are at most one of ` + "`authenticate-oidc`, `authenticate-cognito`, `jwt-validation`, and at most one " +
+A ListenerRuleConfiguration can have at most one of the actions ` + "`authenticate-oidc`, `authenticate-cognito`, `jwt-validation`, and at most one " +
 	"of `fixed-response`, `forward`, `redirect`" + `.
 HTTP listeners do not serve a rule with authentication.
 

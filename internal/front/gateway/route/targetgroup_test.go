@@ -293,7 +293,7 @@ func TestTargetsOfAUDPPortAreCheckedWhereTheyAnswerOverTCP(t *testing.T) {
 			d := Translate(input(t, construction, decode(t, text)))[0]
 			got := d.Member.Listeners[0].Default[0].Backends[0].TargetGroup.HealthCheck.Port
 			for _, f := range d.Found {
-				if f.Code == diag.UnansweredHealthCheck && strings.Contains(f.Text, "Service shop/web has UDP only (port 53)") &&
+				if f.Code == diag.UnansweredHealthCheck && strings.Contains(f.Text, "Service shop/web has only UDP on port 53") &&
 					f.Path == "spec.rules[0].backendRefs[0]" {
 					got += "*"
 				}

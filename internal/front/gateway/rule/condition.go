@@ -9,6 +9,7 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -252,7 +253,7 @@ func paths(what string, all ...string) (stack.Condition, error) {
 }
 
 func regex(c stack.Condition, expression, what string) (stack.Condition, error) {
-	if _, err := regexp.Compile(expression); err != nil {
+	if _, err := overlap.Parse(expression); err != nil { // its program may be large
 		return stack.Condition{}, fmt.Errorf("%s: %w; a load balancer takes expressions of RE2", what, err)
 	}
 	c.Regex = []string{expression}

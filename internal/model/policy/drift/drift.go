@@ -100,13 +100,13 @@ func Parse(text string) (Policies, error) {
 		case !slices.Contains(Known, p):
 			return nil, fmt.Errorf("%q: %q is not a drift policy (%s)", item, short(string(p)), words(Known))
 		case !grouped && rest != "":
-			return nil, fmt.Errorf("%q: %q already sets the policy of all groups", item, rest)
+			return nil, fmt.Errorf("%q: %q already sets the policy of all groups of fields", item, rest)
 		case !grouped:
 			rest = p
 		case !slices.Contains(Groups, g):
 			return nil, fmt.Errorf("%q: %q is not a group of fields (%s)", item, short(string(g)), words(Groups))
 		case out[g] != "":
-			return nil, fmt.Errorf("%q: group %s has a policy already, %s", item, g, out[g])
+			return nil, fmt.Errorf("%q: group of fields %s already has policy %s", item, g, out[g])
 		default:
 			out[g] = p
 		}

@@ -43,8 +43,8 @@ func TestAPolicyThatIsNotUnderstoodIsNamed(t *testing.T) {
 		"Report":                   `"Report" is not a drift policy (correct, report, ignore)`,
 		"tags=":                    `"" is not a drift policy`,
 		"tag=report":               `"tag" is not a group of fields (rules, listeners, load-balancer, tags,`,
-		"report,ignore":            `"ignore": "report" already sets the policy of all groups`,
-		"tags=ignore,tags=correct": `"tags=correct": group tags has a policy already, ignore`,
+		"report,ignore":            `"ignore": "report" already sets the policy of all groups of fields`,
+		"tags=ignore,tags=correct": `"tags=correct": group of fields tags already has policy ignore`,
 	} {
 		if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)

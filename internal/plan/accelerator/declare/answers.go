@@ -32,7 +32,7 @@ type Balancer struct {
 	Network        bool
 	SecurityGroups bool // it has some
 	DualStack      bool
-	Internal       bool // clients of the internet do not reach it; known of load balancers of groups
+	Internal       bool // clients of the internet do not reach it; known of those of groups and other namespaces
 	// Owner is the stack of this cluster to which the load balancer belongs; zero = to none.
 	Owner stack.Key
 	// OwnerProblem is why the owner is not known at this moment.

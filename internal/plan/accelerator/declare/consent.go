@@ -78,6 +78,27 @@ func (m *Memory) Withdrawn(v *objects.View, ga *agav1beta1.GlobalAccelerator, me
 	return slices.Compact(out)
 }
 
+// Refused returns the ARNs of internal load balancers of others that endpoints name and certainly may not, sorted: an
+// accelerator that has them opens them to the internet. A process without checkpoints does not know whether their
+// owners permitted them before.
+func Refused(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers, member IsMember) (
+	out []string) {
+	for i := range endpoints {
+		e := &endpoints[i]
+		named := cmp.Or(e.ID, e.Host)
+		a, known := answers[named]
+		c := Consent{ARN: a.ARN, Named: named, Owner: a.Owner, Object: e.object}
+		if known && a.Internal && a.Problem == "" && a.OwnerProblem == "" && c.withdrawn(v, ga.Namespace, member) {
+			out = append(out, a.ARN)
+		}
+	}
+	if v.Err() != nil {
+		return nil
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 func (c *Consent) withdrawn(v *objects.View, namespace string, member IsMember) bool {
 	if c.Object.Namespace != "" && isForeign(v, namespace, c.Object) {
 		return true

@@ -17,8 +17,10 @@ import (
 )
 
 // Planned returns the plans that objects have in annotations, of all kinds whose plans are annotated. list returns the
-// objects of a kind.
+// objects of a kind. The authors of objects may write such annotations, too: of a namespace only as many are unpacked as
+// there is room for.
 func Planned(list func(kind objects.Kind) []metav1.Object) (out []console.Planned) {
+	used := map[string]int{}
 	for _, k := range owner.Kinds {
 		if k.DryRun.Plan == "" || k.Owner == stack.GatewayNLB { // both kinds of Gateways are one kind of objects
 			continue
@@ -32,8 +34,10 @@ func Planned(list func(kind objects.Kind) []metav1.Object) (out []console.Planne
 			p := console.Planned{Gateway: k.Kind == string(objects.Gateway), Namespace: o.GetNamespace(), Name: o.GetName(),
 				Group: a[string(annotation.GroupName)], Annotations: a, Plan: []byte(plain)}
 			if plain == "" {
-				text, err := unpack(packed)
+				text, err := unpack(packed, roomForPlans-used[p.Namespace])
+				used[p.Namespace] += len(text)
 				if p.Plan = text; err != nil {
+					p.Plan = nil
 					p.Problem = fmt.Sprintf("annotation %s: %v", k.DryRun.Packed, err)
 				}
 			}
@@ -43,10 +47,11 @@ func Planned(list func(kind objects.Kind) []metav1.Object) (out []console.Planne
 	return out
 }
 
-// largestPlan is the size of a plan beyond which an annotation is not unpacked.
-const largestPlan = 64 << 20
+// roomForPlans is the size of the unpacked plans of a namespace.
+const roomForPlans = 32 << 20
 
-func unpack(packed string) ([]byte, error) {
+// unpack returns a plan. With an error, it is incomplete.
+func unpack(packed string, room int) ([]byte, error) {
 	text, err := base64.StdEncoding.DecodeString(packed)
 	if err != nil {
 		return nil, err
@@ -55,5 +60,9 @@ func unpack(packed string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(z, largestPlan))
+	out, err := io.ReadAll(io.LimitReader(z, int64(room)+1))
+	if len(out) > room {
+		return out[:room], fmt.Errorf("with it, the plans of the namespace would be larger than %d MiB", roomForPlans>>20)
+	}
+	return out, err
 }
