@@ -58,12 +58,14 @@ func TestWhatTakesSomethingAwayIsHeldAndWhatAddsIsCarriedOut(t *testing.T) {
 		"attributes that have the default are set, others are held": {[]plan.Step{
 			of("set", plan.Update, lb, awsop.ModifyLoadBalancerAttributes{LoadBalancer: lb, Attributes: map[string]string{
 				"idle_timeout.timeout_seconds": "100", "routing.http2.enabled": "false", "waf.fail_open.enabled": "true"}}),
-		}, []string{"set [routing.http2.enabled waf.fail_open.enabled]", "set (held) [idle_timeout.timeout_seconds] HELD 1"}},
+		}, []string{"set [routing.http2.enabled waf.fail_open.enabled]",
+			"set (refused) [idle_timeout.timeout_seconds] HELD 1"}},
 		"tags that are not there are added, others are held": {[]plan.Step{
 			of("add", plan.Update, lb, awsop.AddTags{Resource: lb, Tags: map[string]string{"Team": "web", "Stage": "live"}}),
 			of("remove", plan.Update, lb, awsop.RemoveTags{Resource: lb, Keys: []string{"Owner"}}),
 			of("own", plan.Update, lb, awsop.RemoveTags{Resource: lb, Keys: []string{naming.RetainedTag}}),
-		}, []string{"add [Stage]", "add (held) [Team] HELD 2", "remove [Owner] HELD 2", "own [" + naming.RetainedTag + "]"}},
+		}, []string{"add [Stage]", "add (refused) [Team] HELD 2", "remove [Owner] HELD 2",
+			"own [" + naming.RetainedTag + "]"}},
 		"what is refused otherwise": {
 			[]plan.Step{guarded(of("delete", plan.Delete, lb, awsop.DeleteLoadBalancer{}), diag.DeletionProtected)},
 			[]string{"delete DeletionProtected"}},

@@ -308,8 +308,8 @@ func (c *contest) before(guest, other int, s serving) bool {
 	return older || later
 }
 
-// otherServes reports whether a route does not serve a hostname at a listener, because another listener has the requests
-// for it.
+// otherServes reports whether a route does not serve a hostname at a listener, because another listener has the
+// requests for it.
 func (c *contest) otherServes(at int, s serving) bool {
 	if c.Loses(at, s.host.Name) {
 		return true
