@@ -37,7 +37,8 @@ type compiler struct {
 	// servesHTTP reports that HTTP ports do not redirect all requests, and that a build found rules there that AWS
 	// refuses.
 	servesHTTP bool
-	accepted   quarantine.Accepted // see lookUpAccepted
+	accepted   quarantine.Accepted              // see lookUpAccepted
+	served     func() map[string]namespaceHosts // see setRefusedAside
 }
 
 func (c *compiler) compile() Result {

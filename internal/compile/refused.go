@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
@@ -49,7 +50,8 @@ func (c *compiler) setRefusedAside() {
 	if lb.Type != stack.Application {
 		return
 	}
-	cloned := false
+	cloned, declared := false, lb.Members
+	c.served = sync.OnceValue(func() map[string]namespaceHosts { return servedBy(declared) })
 	for i := range lb.Members {
 		m := &lb.Members[i]
 		routes := slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
@@ -88,11 +90,71 @@ func (c *compiler) forgetRequests(m *intent.Member) {
 			continue
 		}
 		if len(u.Route.Actions) > 0 {
-			u.Stand, _ = constraint.Cover(u.Route.Conditions)
+			u.Stand = c.standing(&u.Route)
 		}
 		u.Route.Conditions = nil
 	}
 }
+
+// standing are conditions of a rule that answers an error to the requests of a route with conditions that AWS refuses,
+// and perhaps to more. If their hosts are not certain, and the load balancer serves several namespaces, the rule holds
+// only for hosts that the same namespace serves: a mistake takes no requests from others. Nil = the namespace serves
+// none.
+func (c *compiler) standing(r *intent.Route) []stack.Condition {
+	out := constraint.Cover(r.Conditions)
+	if !hasHost(r.Conditions) || hasHost(out) {
+		return out
+	}
+	served := c.served()
+	own := served[r.Source.Object().Namespace]
+	switch {
+	case len(served) == 1 || own.all:
+		return out
+	case len(own.hosts) == 0:
+		return nil
+	}
+	return append(out, stack.Condition{Field: stack.HostHeader, Values: own.hosts})
+}
+
+// namespaceHosts are the hosts of the rules of a namespace.
+type namespaceHosts struct {
+	hosts []string
+	all   bool // it serves all hosts, or those of an expression
+}
+
+// servedBy are the hosts that members serve, by namespace.
+func servedBy(members []intent.Member) map[string]namespaceHosts {
+	out := map[string]namespaceHosts{}
+	add := func(namespace string, all bool, hosts ...string) {
+		served := out[namespace]
+		served.all, served.hosts = served.all || all, append(served.hosts, hosts...)
+		out[namespace] = served
+	}
+	for i := range members {
+		m := &members[i]
+		add(m.Object.Namespace, slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return len(l.Default) > 0 }))
+		for at := range m.Routes {
+			r := &m.Routes[at]
+			switch host := slices.IndexFunc(r.Conditions, isHost); {
+			case constraint.OfConditions(r.Conditions) != "":
+			case host < 0 || len(r.Conditions[host].Regex) > 0:
+				add(r.Source.Object().Namespace, true)
+			default:
+				add(r.Source.Object().Namespace, false, r.Conditions[host].Values...)
+			}
+		}
+	}
+	for namespace, served := range out {
+		slices.Sort(served.hosts)
+		served.hosts = slices.Compact(served.hosts)
+		out[namespace] = served
+	}
+	return out
+}
+
+func isHost(c stack.Condition) bool { return c.Field == stack.HostHeader }
+
+func hasHost(conditions []stack.Condition) bool { return slices.ContainsFunc(conditions, isHost) }
 
 // refusal says why a route gets no rule, and what to do about it. on are the ports for which this holds; nil = all.
 func (c *compiler) refusal(m *intent.Member, r *intent.Route) (on []int32, problem, remedy string) {
@@ -251,7 +313,7 @@ func (c *compiler) unservedOf(r intent.Route, problem, remedy string,
 	u.Route.Authentication, u.Route.Transforms = nil, nil
 	if c.accepted.RefusedConditions(r.Conditions) != "" { // what had the requests before is not known
 		u.Route.Conditions = nil
-		u.Stand, _ = constraint.Cover(r.Conditions)
+		u.Stand = c.standing(&r)
 	}
 	return u
 }

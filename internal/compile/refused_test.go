@@ -421,3 +421,34 @@ func TestSetAsideLeavesTheCallersMembers(t *testing.T) {
 		t.Error("the member of the caller has changed")
 	}
 }
+
+// TestRefusedExpressionOpensNothing has new Ingresses with rules whose regular expressions AWS refuses.
+func TestRefusedExpressionOpensNothing(t *testing.T) {
+	t.Parallel()
+	const wide, others = "80 a.example.com /* → shop/a-a:80", "80 b.example.com /* → bank/b-b:80"
+	regex := func(field stack.ConditionField, expression string) func(*intent.Route) {
+		return func(r *intent.Route) {
+			r.Conditions = slices.DeleteFunc(r.Conditions, func(c stack.Condition) bool { return c.Field == field })
+			r.Conditions = append(r.Conditions, stack.Condition{Field: field, Regex: []string{expression}})
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*intent.Route)
+		want   string
+	}{
+		"a look-ahead": {regex(stack.PathPattern, "^/admin(?=/).*$"), "80 a.example.com ^/admin.*$ → 503"},
+		"a long one": {regex(stack.PathPattern, "^/admin/("+strings.Repeat("a", 130)+")$"),
+			"80 a.example.com ^/admin/.*$ → 503"},
+		"any path": {regex(stack.PathPattern, "*"), "80 a.example.com → 503"},
+		"any host": {regex(stack.HostHeader, "^(?!www).*$"), "80 /files a.example.com → 503"},
+	} {
+		bad := pathed("/files", c.change)
+		neighbour := ingress("bank", "b")
+		neighbour.Routes[0].Conditions[0].Values = []string{"b.example.com"}
+		fresh := Compile(loadBalancer(bad, neighbour), account(), config(), nil)
+		same(t, name, table(mustBuild(t, fresh)), []string{c.want, wide, others})
+		good := Compile(loadBalancer(pathed("/files"), neighbour), account(), config(), nil)
+		edited := Compile(loadBalancer(bad, neighbour), account(), config(), good.Memory)
+		same(t, name+", edited", table(mustBuild(t, edited)), table(good.Stack))
+	}
+}
