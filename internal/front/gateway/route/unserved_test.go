@@ -1,0 +1,77 @@
+package route
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
+)
+
+// TestRefusedRuleAnswersWithError has rules that a load balancer cannot serve, above a rule for all paths. The requests
+// of a guarded rule get an error in any case.
+func TestRefusedRuleAnswersWithError(t *testing.T) {
+	t.Parallel()
+	const ips = "{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: ips}}"
+	const query = ", queryParams: [{type: RegularExpression, name: a, value: b}]"
+	plain := "{name: web, port: 80}"
+	guarded := keptRule{fields: ", filters: [" + ips + "]", backends: plain}
+	admin := "PathPrefix, value: /admin"
+	many := badBackends[3]
+	long := "PathPrefix, value: /admin/" + strings.Repeat("a", 130)
+	for name, c := range map[string]struct {
+		rules   []keptRule
+		path    string
+		answers bool
+	}{
+		"valid":            {[]keptRule{{path: admin, backends: plain}}, "/admin", true},
+		"timeouts":         {[]keptRule{{path: admin, backends: plain, fields: ", " + badFields[0]}}, "/admin", false},
+		"header filter":    {[]keptRule{{path: admin, backends: plain, fields: ", " + badFields[4]}}, "/admin", false},
+		"redirect 307":     {[]keptRule{{path: admin, fields: ", " + badFields[7]}}, "/admin", false},
+		"six backends":     {[]keptRule{{path: admin, backends: many}}, "/admin", false},
+		"backend's filter": {[]keptRule{{path: admin, backends: badBackends[1]}}, "/admin", false},
+		"other paths":      {[]keptRule{{path: admin, backends: plain, fields: ", " + badFields[0]}}, "/", true},
+		"match":            {[]keptRule{{path: admin, match: query, backends: plain}}, "/admin", true},
+		"guarded match":    {[]keptRule{{path: admin, match: query, backends: plain, fields: guarded.fields}}, "/admin", false},
+		"guarded headers": {[]keptRule{{path: admin, match: ", " + badMatches[0], backends: plain,
+			fields: guarded.fields}}, "/admin", false},
+		"guarded long path": {[]keptRule{{path: long, backends: plain, fields: guarded.fields}},
+			"/admin/" + strings.Repeat("a", 130), false},
+		"match that another one covers": {[]keptRule{{path: admin + "}" + query + "}, {path: {type: " + admin,
+			backends: plain, fields: guarded.fields}}, "/admin", true},
+	} {
+		for _, hosts := range []string{"", "  hostnames: [a.test, '*.b.test']\n"} {
+			rules := append(c.rules, keptRule{path: "PathPrefix, value: /", backends: plain})
+			r := compiled(t, rule.Standard, keptRoute(hosts, rules, ipsRules), account(), nil)
+			for _, host := range []string{"a.test", "x.b.test"} {
+				request := traffic.Request{Method: "GET", Host: host, Path: c.path, SourceIP: client}
+				if got := answers(r, 80, request); got != c.answers {
+					t.Errorf("%s: %s%s is answered: %t; %v", name, host, c.path, got, r.Diagnostics)
+				}
+			}
+		}
+	}
+}
+
+var client = netip.MustParseAddr("10.0.0.1")
+
+// ipsRules is a ListenerRuleConfiguration that restricts clients.
+const ipsRules = "kind: ListenerRuleConfiguration\nmetadata: {name: ips}\nspec: {conditions: [{field: source-ip, " +
+	"sourceIPConfig: {values: [10.0.0.0/8]}}]}"
+
+// TestRefusedMatchKeepsTheLastVersion has a match that a load balancer does not have, at several hostnames.
+func TestRefusedMatchKeepsTheLastVersion(t *testing.T) {
+	t.Parallel()
+	const hosts = "  hostnames: [a.test, '*.b.test']\n"
+	one := keptRule{path: "PathPrefix, value: /admin", backends: "{name: web, port: 80}", fields: ", filters: [{type: " +
+		"ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: ips}}]"}
+	old := compiled(t, rule.Standard, keptRoute(hosts, []keptRule{one}, ipsRules), account(), nil)
+	one.match = ", queryParams: [{type: RegularExpression, name: a, value: b}]"
+	now := compiled(t, rule.Standard, keptRoute(hosts, []keptRule{one}, ipsRules), account(), old.Memory)
+	for _, host := range []string{"a.test", "x.b.test"} {
+		if !answers(now, 80, traffic.Request{Method: "GET", Host: host, Path: "/admin", SourceIP: client}) {
+			t.Errorf("%s gets an error; %v", host, now.Diagnostics)
+		}
+	}
+}
