@@ -60,6 +60,44 @@ var client = netip.MustParseAddr("10.0.0.1")
 const ipsRules = "kind: ListenerRuleConfiguration\nmetadata: {name: ips}\nspec: {conditions: [{field: source-ip, " +
 	"sourceIPConfig: {values: [10.0.0.0/8]}}]}"
 
+// TestBackendThatCannotAnswerIsNoted has backends that no request or connection reaches.
+func TestBackendThatCannotAnswerIsNoted(t *testing.T) {
+	t.Parallel()
+	udp := "\n---\nkind: Service\nmetadata: {name: udp}\nspec: {ports: [{port: 53, protocol: UDP}]}\n---\n"
+	http1 := "\n---\nkind: TargetGroupConfiguration\nmetadata: {name: web}\nspec: {targetReference: {name: web}, " +
+		"defaultConfiguration: {protocolVersion: HTTP1}}\n---\n"
+	app := func(kind, backends string) string {
+		return around + udp + "kind: " + kind + "\nmetadata: {name: r}\nspec: {parentRefs: [{name: gw, sectionName: https}], " +
+			"rules: [{backendRefs: [" + backends + "]}]}"
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"weights 0 of TCP": {aroundNetwork + networkRoute("TCPRoute", "r", "tcp", "{backendRefs: [{name: db, port: 5432, "+
+			"weight: 0}]}"), "NoTargets spec.rules"},
+		"weights 0 of TLS": {aroundNetwork + networkRoute("TLSRoute", "r", "passes", "{backendRefs: [{name: db, port: 5432, "+
+			"weight: 0}]}"), "NoTargets spec.rules"},
+		"UDP to TCP": {aroundNetwork + networkRoute("UDPRoute", "r", "udp", "{backendRefs: [{name: db, port: 5432}]}"),
+			"NoTargets spec.rules[0].backendRefs[0]"},
+		"TCP to UDP": {aroundNetwork + networkRoute("TCPRoute", "r", "tcp", "{backendRefs: [{name: dns, port: 53}]}"),
+			"NoTargets spec.rules[0].backendRefs[0]"},
+		"both": {aroundNetwork + networkRoute("UDPRoute", "r", "both-udp", "{backendRefs: [{name: dns, port: 53}]}"),
+			"UnansweredHealthCheck spec.rules[0].backendRefs[0]"},
+		"HTTP to UDP": {app("HTTPRoute", "{name: udp, port: 53}"), "NoTargets spec.rules[0].backendRefs[0]"},
+		"no port":     {app("HTTPRoute", "{name: web}"), "BackendUnresolved spec.rules[0].backendRefs[0].port"},
+		"missing": {app("HTTPRoute", "{name: web, port: 80, weight: 0}, {name: gone, port: 80}"),
+			"BackendUnresolved spec.rules[0].backendRefs[1]"},
+		"gRPC over HTTP/1": {app("GRPCRoute", "{name: web, port: 80}") + http1,
+			"UnsupportedFeature spec.rules[0].backendRefs[0]"},
+	} {
+		var got []string
+		for _, d := range Translate(input(t, rule.Standard, decode(t, c.text)))[0].Found {
+			got = append(got, string(d.Code)+" "+d.Path)
+		}
+		if strings.Join(got, "\n") != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // TestRefusedMatchKeepsTheLastVersion has a match that a load balancer does not have, at several hostnames.
 func TestRefusedMatchKeepsTheLastVersion(t *testing.T) {
 	t.Parallel()
