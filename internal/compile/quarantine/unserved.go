@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -96,13 +97,18 @@ type restoring struct {
 	requests       []string                       // requestsKey of the routes of the last valid version
 	byKey, byPlace map[string][]int               // these routes, by ConditionsKey and by path of the source
 	groups         map[string]*intent.TargetGroup // of the new version, by id
+	leftOf         map[string]bool                // places of unserved routes that left has routes of
 }
+
+// placeOf is the rule of the object and the ports that a route is of.
+func placeOf(r *intent.Route) string { return fmt.Sprint(r.Source.Path(), r.Ports) }
 
 // lookUp fills the indexes, before the version changes: members may have thousands of routes.
 func (r *restoring) lookUp() {
 	m := r.member
 	r.told, r.declared = map[diag.Diagnostic]bool{}, map[string]bool{}
 	r.byKey, r.byPlace, r.groups = map[string][]int{}, map[string][]int{}, map[string]*intent.TargetGroup{}
+	r.leftOf = map[string]bool{}
 	note := func(actions []intent.Action) {
 		for i := range actions {
 			for _, b := range actions[i].Backends {
@@ -168,11 +174,18 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 	}
 	one := u.Route
 	switch {
+	case len(one.Conditions) == 0 && r.leftOf[placeOf(&one)]:
+		r.report(u, "; the last valid version of the rule keeps serving")
+		return nil
 	case len(one.Conditions) == 0 && len(u.Stand) > 0:
 		one.Conditions, one.Failing = u.Stand, true
 		r.report(u, fmt.Sprintf("; requests with %s get an error", stack.ConditionsText(u.Stand)))
 	case len(one.Conditions) == 0:
-		r.report(u, "; the rule is left out")
+		what := "rule"
+		if strings.Contains(u.Path, ".matches[") { // other matches of the rule serve
+			what = "match"
+		}
+		r.report(u, "; the "+what+" is left out")
 		return nil
 	case r.redirected(one.Ports...):
 		r.kept = true
@@ -341,6 +354,7 @@ func (r *restoring) left(u *intent.Unserved) (out []intent.Route) {
 			out = append(out, r.current(g))
 		}
 		if len(out) > 0 {
+			r.leftOf[placeOf(&u.Route)] = true
 			break
 		}
 	}

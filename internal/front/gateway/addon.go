@@ -90,12 +90,13 @@ func (t *translation) addOns(d *Decisions) intent.AddOns {
 		keepRecord(t, d, recordedAddOn[int32]{annotation: AddOnCapacity}, &out.Capacity)
 	}
 	for _, f := range []struct {
-		set    bool
-		source intent.Source
-	}{{out.CustomerOwnedPool.Set, out.CustomerOwnedPool.Source}, {out.IPAMPool.Set, out.IPAMPool.Source},
-		{out.WebACL.Set, out.WebACL.Source}, {out.Shield.Set, out.Shield.Source}} {
+		set, guards bool
+		source      intent.Source
+	}{{out.CustomerOwnedPool.Set, false, out.CustomerOwnedPool.Source}, {out.IPAMPool.Set, false, out.IPAMPool.Source},
+		{out.WebACL.Set, out.WebACL.Value != intent.None, out.WebACL.Source},
+		{out.Shield.Set, out.Shield.Value, out.Shield.Source}} {
 		if f.set {
-			t.ignored(f.source, "Network Load Balancers have no such setting",
+			t.ignoredGuard(f.guards, f.source, "Network Load Balancers have no such setting",
 				"remove the field, or put it into the configuration of Gateways with an Application Load Balancer")
 		}
 	}

@@ -211,7 +211,7 @@ func (t *translation) noteUnmatched(
 			remedy = "correct the listeners"
 		}
 		text := fmt.Sprintf("no listener has protocolPort %s", k)
-		t.ignored(intent.At(c.Object, c.Path), text, remedy)
+		t.ignoredGuard(verifies(c.Spec.MutualAuthentication), intent.At(c.Object, c.Path), text, remedy)
 		t.misspell(entryOf("listenerConfigurations", string(k)), intent.At(c.Object, c.Path), text, lacking)
 	}
 }

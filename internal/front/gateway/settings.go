@@ -219,11 +219,12 @@ func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp inte
 		return s.SecurityGroups
 	}); groups.Set {
 		for _, s := range []struct {
-			set    bool
-			source intent.Source
-		}{{ranges.Set, ranges.Source}, {lists.Set, lists.Source}, {icmp.Set, icmp.Source}} {
+			set, guards bool
+			source      intent.Source
+		}{{ranges.Set, !admitsAll(&ranges.Value), ranges.Source}, {lists.Set, !admitsAll(&ranges.Value), lists.Source},
+			{icmp.Set, false, icmp.Source}} {
 			if s.set {
-				t.ignored(s.source, "securityGroups names the groups of the load balancer, and the controller does not "+
+				t.ignoredGuard(s.guards, s.source, "securityGroups names the groups of the load balancer, and the controller does not "+
 					"manage their rules", "put the rules into these groups, or remove securityGroups")
 			}
 		}
@@ -240,7 +241,8 @@ func (t *translation) mutual(c configuration.Layer[configv1.ListenerConfiguratio
 	}
 	source := within(c, "mutualAuthentication")
 	if protocol != "HTTPS" {
-		t.ignored(source, "only HTTPS listeners have mutual authentication", "remove mutualAuthentication")
+		t.ignoredGuard(verifies(m), source, "only HTTPS listeners have mutual authentication",
+			"use protocol HTTPS, or remove mutualAuthentication")
 		return intent.Field[stack.MutualAuthentication]{}
 	}
 	out := stack.MutualAuthentication{Mode: string(m.Mode), TrustStore: ptr.Deref(m.TrustStore, "")}
@@ -266,6 +268,11 @@ func (t *translation) mutual(c configuration.Layer[configv1.ListenerConfiguratio
 		return intent.Of(out, source)
 	}
 	return intent.Field[stack.MutualAuthentication]{}
+}
+
+// verifies reports whether mutual authentication keeps out clients without a certificate.
+func verifies(m *configv1.MutualAuthentication) bool {
+	return m != nil && string(m.Mode) == stack.MutualVerify
 }
 
 // within is a field of a listener configuration.

@@ -208,6 +208,46 @@ func TestAnInvalidValueIsAnErrorOfTheConfigurationThatHasIt(t *testing.T) {
 	}
 }
 
+// TestGuardsWithoutEffectAreWarnings has settings that restrict clients or protect requests, and that cannot be applied.
+func TestGuardsWithoutEffectAreWarnings(t *testing.T) {
+	t.Parallel()
+	const verify = "mutualAuthentication: {mode: verify, trustStore: ts}"
+	for _, c := range []struct {
+		class, spec string
+		guards      bool
+	}{
+		{"nlb", "wafV2: {webACL: x}", true},
+		{"nlb", "wafV2: {webACL: none}", false},
+		{"nlb", "shieldConfiguration: {enabled: true}", true},
+		{"nlb", "shieldConfiguration: {enabled: false}", false},
+		{"nlb", "listenerConfigurations: [{protocolPort: 'TCP:80', " + verify + "}]", true},
+		{"alb", "securityGroups: [sg-1], sourceRanges: [10.0.0.0/8]", true},
+		{"alb", "securityGroups: [sg-1], sourceRanges: [0.0.0.0/0]", false},
+		{"alb", "securityGroups: [sg-1], securityGroupPrefixes: [pl-1]", true},
+		{"alb", "securityGroups: [sg-1], enableICMP: true", false},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTPS:80', " + verify + "}]", true},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTPS:80'}]", false},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', " + verify + "}]", true},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', mutualAuthentication: {mode: passthrough}}]", false},
+	} {
+		key, listener := albKey(), httpListener
+		if c.class == "nlb" {
+			key, listener = nlbKey(), tcpListener
+		}
+		m, _ := translated(t, key, configured(c.class, listener, c.spec))
+		if got := findings(m.Diagnostics); strings.Contains(got, "GuardNotApplied") != c.guards || got == "" ||
+			m.Diagnostics.HasErrors() {
+			t.Errorf("%s: %q, want a warning: %t", c.spec, got, c.guards)
+		}
+	}
+	m, _ := translated(t, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, tls: {frontend: {default: {}, perPort: "+
+		"[{port: 8443, tls: {validation: {caCertificateRefs: [{kind: ConfigMap, name: ca}]}}}]}}, listeners: [{name: a, "+
+		"port: 80, protocol: HTTP}]}}")
+	if got := findings(m.Diagnostics); !strings.Contains(got, "GuardNotApplied spec.tls.frontend.perPort[0].port") {
+		t.Errorf("perPort: %q", got)
+	}
+}
+
 func TestSettingsWithoutEffectAreNoted(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ class, spec, want string }{
@@ -275,6 +315,21 @@ func TestMergingModeDecidesBetweenClassAndGateway(t *testing.T) {
 				"gatewayClassName: alb", "gatewayClassName: c"))
 		if s := m.Settings; s.Scheme.Value != want || s.AddOns.Capacity.Value != 7 || s.Tags["b"].Value != "own" {
 			t.Errorf("%q: %+v", mode, s)
+		}
+	}
+}
+
+// TestClassThatOverridesAGuardIsAWarning has source ranges of a Gateway that those of its class replace.
+func TestClassThatOverridesAGuardIsAWarning(t *testing.T) {
+	t.Parallel()
+	for ranges, want := range map[string]string{"0.0.0.0/0": "GuardNotApplied", "10.1.0.0/16": "IgnoredSetting"} {
+		m, _ := translated(t, albKey(), "GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: "+
+			"{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: infra, name: base}}}\n"+
+			"LoadBalancerConfiguration infra/base {spec: {sourceRanges: ["+ranges+"]}}\n"+
+			strings.ReplaceAll(configured("alb", httpListener, "sourceRanges: [10.0.0.0/8]"), "gatewayClassName: alb",
+				"gatewayClassName: c"))
+		if got := findings(m.Diagnostics); !strings.HasPrefix(got, want+" spec.sourceRanges") {
+			t.Errorf("%s: %q, want %s", ranges, got, want)
 		}
 	}
 }

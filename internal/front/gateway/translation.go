@@ -99,6 +99,16 @@ func (t *translation) ignored(s intent.Source, why, remedy string) {
 	t.report(s, diag.IgnoredSetting, why+withoutEffect, remedy)
 }
 
+// ignoredGuard notes that a setting has no effect, and why. If it guards, clients or requests are admitted that the
+// setting is meant to keep out.
+func (t *translation) ignoredGuard(guards bool, s intent.Source, why, remedy string) {
+	if !guards {
+		t.ignored(s, why, remedy)
+		return
+	}
+	t.report(s, diag.GuardNotApplied, why+withoutEffect+" and does not protect the load balancer", remedy)
+}
+
 // here is a source in the Gateway itself.
 func (t *translation) here(path string) intent.Source {
 	return intent.At(Object(t.Gateway), path)
@@ -241,9 +251,30 @@ func (t *translation) noteOverridden() {
 		return
 	}
 	for _, s := range configuration.Overridden(t.configuration) {
-		t.ignored(s, fmt.Sprintf("%s of the GatewayClass has another value", t.configuration[0].Object),
+		t.ignoredGuard(t.looser(s), s, fmt.Sprintf("%s of the GatewayClass has another value", t.configuration[0].Object),
 			"remove it here, or have the configuration of the class set mergingMode to prefer-gateway")
 	}
+}
+
+// looser reports whether the class's value of a field admits what the Gateway's own value keeps out.
+func (t *translation) looser(s intent.Source) bool {
+	class, own := t.configuration[0].Spec, t.configuration[1].Spec
+	switch s.Path() {
+	case "spec.sourceRanges":
+		return !admitsAll(own.SourceRanges) && admitsAll(class.SourceRanges)
+	case "spec.scheme":
+		return class.Scheme != nil && *class.Scheme == "internet-facing"
+	case "spec.shieldConfiguration":
+		return own.ShieldConfiguration != nil && own.ShieldConfiguration.Enabled
+	case "spec.wafV2":
+		return class.WAFv2 != nil && class.WAFv2.WebACL == intent.None
+	}
+	return false
+}
+
+// admitsAll reports whether source ranges admit all addresses of a family.
+func admitsAll(ranges *[]string) bool {
+	return ranges != nil && slices.ContainsFunc(*ranges, func(r string) bool { return strings.HasSuffix(r, "/0") })
 }
 
 // noteRepeated notes entries of the configurations that other entries of the same list override.
@@ -280,7 +311,8 @@ func (t *translation) noteUnusedPorts() {
 			continue
 		}
 		at, text := t.here(fmt.Sprintf("%s[%d].port", list, i)), fmt.Sprintf("no HTTPS listener has port %d", p.Port)
-		t.ignored(at, text, "write the port of an HTTPS listener, or remove the entry")
+		verifies := p.TLS.Validation != nil && p.TLS.Validation.Mode != gatewayv1.AllowInsecureFallback
+		t.ignoredGuard(verifies, at, text, "write the port of an HTTPS listener, or remove the entry")
 		t.misspell(entry, at, text, lacking)
 	}
 }

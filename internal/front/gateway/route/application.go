@@ -32,6 +32,8 @@ type routeRule struct {
 	absent bool // its ListenerRuleConfiguration does not exist
 	// withdrawn reports that a backend is of a namespace that does not permit the reference.
 	withdrawn bool
+	// guarded reports that the rule does more than forward: a wider rule must not answer its requests.
+	guarded bool
 }
 
 // match is a match of a rule.
@@ -40,6 +42,7 @@ type match struct {
 	grpc *gatewayv1.GRPCRouteMatch
 	// conditions are those of the match without its hostname; nil = an ALB cannot match it, which is recorded.
 	conditions []stack.Condition
+	cover      []stack.Condition // if conditions are nil: those of all requests that the match may have
 }
 
 func ruleAt(i int) string { return "spec.rules[" + strconv.Itoa(i) + "]" }
@@ -99,6 +102,8 @@ type unit struct {
 	position rule.Position
 	route    intent.Route
 	unserved *problem // why the load balancer cannot serve it as declared; nil = it can
+	// stand are conditions for all requests of an unserved unit whose own conditions AWS does not have
+	stand []stack.Condition
 }
 
 // application translates an HTTPRoute or a GRPCRoute.
@@ -128,7 +133,7 @@ func (t *translation) application(sites []site) {
 	for _, u := range units {
 		if p := u.unserved; p != nil {
 			t.member.Unserved = append(t.member.Unserved, intent.Unserved{Route: u.route, Before: len(t.member.Routes),
-				Path: p.at, Text: p.text, Remedy: p.remedy})
+				Stand: u.stand, Path: p.at, Text: p.text, Remedy: p.remedy})
 			continue
 		}
 		t.member.Routes = append(t.member.Routes, u.route)
@@ -171,6 +176,7 @@ func (t *translation) ofRule(out []*unit, r *routeRule, places []place) []*unit 
 	r.withdrawn = t.withdrawn(r)
 	supported := t.supported(r)
 	t.match(r, config)
+	r.guarded = r.guards(config, broken)
 	var f *forwarding
 	if supported {
 		f = t.forwarding(r, config, broken)
@@ -185,7 +191,7 @@ func (t *translation) ofRule(out []*unit, r *routeRule, places []place) []*unit 
 			m := &r.matches[j]
 			if m.conditions == nil {
 				if !t.lost { // the last valid version may serve what others have now
-					out = append(out, t.unmatched(r, j, p, before))
+					out = t.unmatched(out, r, j, p, before)
 				}
 				continue
 			}
@@ -195,7 +201,7 @@ func (t *translation) ofRule(out []*unit, r *routeRule, places []place) []*unit 
 					out = t.units(out, u, p, f, do)
 					continue
 				}
-				u.unserved = t.problem(r, before)
+				u.unserved, u.route.Actions = t.problem(r, before), fixed("500")
 				out = append(out, u)
 			}
 		}
@@ -241,6 +247,7 @@ func (t *translation) match(r *routeRule, config *ruleConfiguration) {
 		}
 		if err != nil {
 			t.drop(fmt.Sprintf("%s.matches[%d]", r.at, j), err.Error(), "")
+			m.cover = append(t.in.Construction.Cover(m.http, m.grpc), config.sourceIPs(j)...)
 			continue
 		}
 		m.conditions = append(conditions, config.sourceIPs(j)...)
@@ -280,8 +287,15 @@ func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do 
 	r, j, before, dropped := f.rule, one.position.Match, len(out), len(t.dropped)
 	refuse := func(at, text, remedy string) []*unit {
 		t.drop(at, text, remedy)
-		one.unserved = t.problem(r, dropped)
+		one.unserved, one.route.Actions = t.problem(r, dropped), fixed("500")
 		return append(out[:before], one)
+	}
+	tooMuch := func(text, remedy string) []*unit { // AWS has no such rule
+		if r.guarded {
+			one.stand = reduced(one.route.Conditions)
+		}
+		one.route.Conditions = nil
+		return refuse(fmt.Sprintf("%s.matches[%d]", r.at, j), text, remedy)
 	}
 	filtered := []rule.Filtered{{Conditions: one.route.Conditions}}
 	if len(f.filters) > 0 {
@@ -290,7 +304,6 @@ func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do 
 			return refuse(r.at, err.Error(), "")
 		}
 	}
-	match := fmt.Sprintf("%s.matches[%d]", r.at, j)
 	for _, x := range filtered {
 		if x.Redirect != nil && x.Redirect.Protocol == protocolHTTP && p.protocol == protocolHTTPS && !do.final {
 			return refuse(r.at, fmt.Sprintf("a load balancer does not redirect from HTTPS to HTTP, as the rule would on "+
@@ -298,16 +311,14 @@ func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do 
 		}
 		// those of one field can have a rule each, which would not help
 		if n := len(x.Conditions); n > stack.MaxConditionValues {
-			one.route.Conditions = nil // AWS has no such rule
-			return refuse(match, fmt.Sprintf("%d conditions with its hostname: a rule of a load balancer has %d values", n,
+			return tooMuch(fmt.Sprintf("%d conditions with its hostname: a rule of a load balancer has %d values", n,
 				stack.MaxConditionValues), "remove conditions from the match")
 		}
 		if n := wildcards(x.Conditions); n > stack.MaxWildcards {
-			one.route.Conditions = nil
-			return refuse(match, fmt.Sprintf("%d wildcards in its conditions: a rule of a load balancer has %d", n,
+			return tooMuch(fmt.Sprintf("%d wildcards in its conditions: a rule of a load balancer has %d", n,
 				stack.MaxWildcards), "remove wildcards from the match")
 		}
-		u := &unit{one.position, one.route, do.unserved}
+		u := &unit{position: one.position, route: one.route, unserved: do.unserved}
 		u.route.Authentication, u.route.Tags, u.route.Conditions, u.route.Transforms, u.route.Actions = do.guard, f.tags,
 			x.Conditions, x.Transforms, do.actions
 		if x.Redirect == nil || do.final {

@@ -134,7 +134,8 @@ func (t *translation) unreadable(k groupKey, at string, err error) *backend {
 func (t *translation) service(k groupKey, at string, s *site) *backend {
 	if k.port == 0 {
 		t.refuse(gatewayv1.RouteReasonUnsupportedValue, "Port is required")
-		return &backend{}
+		return absent(".port", fmt.Sprintf("the backendRef to Service %s/%s has no port", k.namespace, k.name),
+			"name a port of the Service")
 	}
 	svc, err := objects.Get[*corev1.Service](t.in.View, t.from(), objects.Ref{Kind: objects.Service,
 		Namespace: k.namespace, Name: k.name})
@@ -206,7 +207,8 @@ func (t *translation) noteAnnotations(svc *corev1.Service) {
 func (t *translation) chained(k groupKey, at string, s *site) *backend {
 	if k.port == 0 {
 		t.refuse(gatewayv1.RouteReasonUnsupportedValue, "Port is required")
-		return &backend{}
+		return absent(".port", fmt.Sprintf("the backendRef to Gateway %s/%s has no port", k.namespace, k.name),
+			"name the port of a listener of the Gateway")
 	}
 	g, err := objects.Get[*gatewayv1.Gateway](t.in.View, t.from(), objects.Ref{Kind: objects.Gateway,
 		Namespace: k.namespace, Name: k.name})

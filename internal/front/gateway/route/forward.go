@@ -168,12 +168,15 @@ func (t *translation) withoutBackends(r *routeRule, usable int) diag.List {
 	switch {
 	case len(r.backends) == 0:
 		return diag.List{t.finding(r.at, diag.NoTargets, "the rule has no backendRefs"+answers, "add a backend")}
-	case usable > 0:
+	case usable > 0 && !slices.ContainsFunc(r.backends, weighs): // one that weighs is missing, which is reported
 		return diag.List{t.finding(r.at+".backendRefs", diag.NoTargets, "all weights are 0"+answers,
 			"set the weight of a backend to 1 or more")}
 	}
 	return nil
 }
+
+// weighs reports whether a backend is to get requests.
+func weighs(b gatewayv1.HTTPBackendRef) bool { return b.Weight == nil || *b.Weight > 0 }
 
 // total is the sum of weights.
 func total(backends []intent.Backend) (n int) {

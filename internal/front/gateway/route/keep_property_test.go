@@ -198,7 +198,7 @@ func TestUnservedRuleIsReported(t *testing.T) {
 		before             *compile.Memory
 	}{
 		{badFields[3], "spec.rules[0].filters[0]", keeps, old.Memory},
-		{badFields[3], "spec.rules[0].filters[0]", "the rule is left out", nil},
+		{badFields[3], "spec.rules[0].filters[0]", "its requests get an error", nil},
 		{badFields[8], "spec.rules[0]", keeps, old.Memory},
 		{badFields[8], "spec.rules[0]", "its requests get an error", nil},
 		{badFields[9], "spec.rules[0]", "needs a filter of type RequestRedirect; " + keeps, old.Memory},

@@ -10,6 +10,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -141,6 +142,10 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 			continue
 		}
 		t.hostless(s)
+		if ok && !slices.ContainsFunc(t.networkRefs(), func(w weighted) bool { return ptr.Deref(w.ref.Weight, 1) > 0 }) {
+			t.tell(t.finding("spec.rules", diag.NoTargets, fmt.Sprintf("no backend has a weight above 0; port %d serves no "+
+				"connections", s.port), "set the weight of a backend to 1 or more"))
+		}
 		if ok && total(backends) == 0 && t.refused == nil && t.route.Route.Kind == "TLSRoute" &&
 			t.in.Construction == rule.Standard {
 			backends = t.nowhere(s)

@@ -123,7 +123,7 @@ func TestRoutesOfNetworkLoadBalancers(t *testing.T) {
 // TestTheOldestRouteServesAPort has two routes; the other one is accepted, with a note.
 func TestTheOldestRouteServesAPort(t *testing.T) {
 	t.Parallel()
-	young := networkRoute("TCPRoute", "a", "tcp", backs("{name: dns, port: 53}"))
+	young := networkRoute("TCPRoute", "a", "tcp", backs("{name: db, port: 5432}"))
 	old := strings.Replace(networkRoute("TCPRoute", "b", "tcp", backs("{name: db, port: 5432}")), "{name: b}",
 		`{name: b, creationTimestamp: "2020-01-01T00:00:00Z"}`, 1)
 	young = strings.Replace(young, "{name: a}", `{name: a, creationTimestamp: "2021-01-01T00:00:00Z"}`, 1)
@@ -149,7 +149,7 @@ func TestTheOldestRouteServesAPort(t *testing.T) {
 // versions attached only the TLSRoute.
 func TestTLSRouteComesFirstWhereTLSPasses(t *testing.T) {
 	t.Parallel()
-	old := networkRoute("TCPRoute", "a", "passes", backs("{name: dns, port: 53}"))
+	old := networkRoute("TCPRoute", "a", "passes", backs("{name: db, port: 5432}"))
 	old = strings.Replace(old, "{name: a}", `{name: a, creationTimestamp: "2020-01-01T00:00:00Z"}`, 1)
 	young := strings.Replace(networkRoute("TLSRoute", "b", "passes", backs("{name: db, port: 5432}")), "{name: b}",
 		`{name: b, creationTimestamp: "2021-01-01T00:00:00Z"}`, 1)

@@ -158,6 +158,7 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 	if unfit := g.version(port); unfit != "" {
 		return &backend{unfit: unfit}
 	}
+	g.noteTransport(port)
 	g.Port, g.TargetPort = serviceport.Target(port, kind)
 	_, written := serviceport.Target(port, stack.TargetIP)
 	g.ID = t.identity(g.TargetGroup, written).ID()
@@ -173,8 +174,12 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 	}
 	control := value(g.layers, "targetControlPort", func(p *props) *int32 { return p.TargetControlPort })
 	if g.ControlPort = control.Value; control.Set && (kind != stack.TargetIP || t.in.Family == attachment.Network) {
+		remedy := "remove targetControlPort, or set targetType ip"
+		if t.in.Family == attachment.Network {
+			remedy = "remove targetControlPort"
+		}
 		g.fail(control.Source, diag.InvalidRule, "a target control port is for ip targets of an application load balancer",
-			"remove targetControlPort, or set targetType ip")
+			remedy)
 		return &backend{}
 	}
 	if !g.nodes(kind) || !g.healthCheck(port) {
@@ -331,6 +336,10 @@ func (g *group) version(port corev1.ServicePort) (unfit string) {
 		g.ProtocolVersion = "HTTP2"
 	}
 	if g.ProtocolVersion == "HTTP1" {
+		if g.t.route.Route.Kind == "GRPCRoute" {
+			g.t.tell(g.t.finding(g.at, diag.UnsupportedFeature, "protocolVersion HTTP1 of its TargetGroupConfiguration carries "+
+				"no gRPC: calls fail", "set protocolVersion GRPC, or remove it"))
+		}
 		return ""
 	}
 	if g.t.in.Construction == rule.Compatible {
@@ -348,6 +357,23 @@ func (g *group) version(port corev1.ServicePort) (unfit string) {
 			"the route has protocol HTTP; attach the route to HTTPS listeners only", g.ProtocolVersion)
 	}
 	return ""
+}
+
+// noteTransport notes a port of a Service that has another transport than the target group. Ports of both transports,
+// and of QUIC, forward both.
+func (g *group) noteTransport(port corev1.ServicePort) {
+	transport, has := corev1.ProtocolTCP, cmp.Or(port.Protocol, corev1.ProtocolTCP)
+	switch g.Protocol {
+	case protocolBoth, quicOf[protocolUDP], quicOf[protocolBoth]:
+		return
+	case protocolUDP:
+		transport = corev1.ProtocolUDP
+	}
+	if has != transport {
+		g.t.tell(g.t.finding(g.at, diag.NoTargets, fmt.Sprintf("port %d of Service %s/%s has protocol %s, and the load "+
+			"balancer sends %s to its targets", port.Port, g.ServiceNamespace, g.ServiceName, has, transport),
+			fmt.Sprintf("name a port of the Service with protocol %s", transport)))
+	}
 }
 
 // nodes sets which nodes are registered; ok is false if the selector is invalid, which is recorded.

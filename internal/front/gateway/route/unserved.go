@@ -9,6 +9,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // problem is why a load balancer cannot serve a part of a route, named by its field, as declared. An empty remedy means
@@ -34,11 +36,49 @@ func (t *translation) problem(r *routeRule, since int) *problem {
 	return &problem{at: r.at, text: "a load balancer cannot serve the rule"}
 }
 
-// unmatched is the unit of a match whose conditions a load balancer does not have, so that they are not known.
-func (t *translation) unmatched(r *routeRule, j int, p *place, since int) *unit {
-	u := t.unit(r, j, p, placedHost{})
-	u.route.Conditions, u.unserved = nil, t.problem(r, since)
-	return u
+// unmatched appends the units of a match whose conditions a load balancer does not have, so that they are not known. If
+// the rule is guarded, all requests that the match may have get an error, unless another match of the rule has them.
+func (t *translation) unmatched(out []*unit, r *routeRule, j int, p *place, since int) []*unit {
+	m, problem := &r.matches[j], t.problem(r, since)
+	hosts := p.hosts
+	cover := r.guarded && !slices.ContainsFunc(r.matches, func(o match) bool {
+		return o.conditions != nil && overlap.Covers(o.conditions, m.cover)
+	})
+	if !cover {
+		hosts = []placedHost{{}}
+	}
+	for _, h := range hosts {
+		u := t.unit(r, j, p, h)
+		if cover {
+			u.stand, u.route.Actions = append(u.route.Conditions, m.cover...), fixed("500")
+		}
+		u.route.Conditions, u.unserved = nil, problem
+		out = append(out, u)
+	}
+	return out
+}
+
+// guards reports whether the rule does more than forward: it authenticates, restricts clients, redirects or answers
+// requests, or its ListenerRuleConfiguration is not known.
+func (r *routeRule) guards(config *ruleConfiguration, broken string) bool {
+	return broken != "" || config != nil && (len(config.guard) > 0 || config.response != nil || len(config.sources) > 0) ||
+		slices.ContainsFunc(r.filters, func(f gatewayv1.HTTPRouteFilter) bool {
+			return f.Type == gatewayv1.HTTPRouteFilterRequestRedirect || f.Type == gatewayv1.HTTPRouteFilterExternalAuth
+		})
+}
+
+// reduced are the conditions on host, path and clients' addresses of those that are too many for a rule.
+func reduced(all []stack.Condition) (out []stack.Condition) {
+	n := 0
+	for _, c := range all {
+		switch c.Field {
+		case stack.HostHeader, stack.PathPattern, stack.SourceIP:
+			if n++; n <= stack.MaxConditionValues && wildcards(append(out, c)) <= stack.MaxWildcards {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
 }
 
 // notAccepted is the problem of a rule whose ListenerRuleConfiguration exists and is not accepted, or leaves a match

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
@@ -99,6 +100,37 @@ func (c Construction) HTTP(m gatewayv1.HTTPRouteMatch) ([]stack.Condition, error
 		out = append(out, stack.Condition{Field: stack.RequestMethod, Values: []string{string(*m.Method)}})
 	}
 	return out, nil
+}
+
+// Cover returns conditions for all requests that a match may have which a load balancer cannot match: those on its path,
+// or the beginning of the path, and on its method. grpc is nil for a match of an HTTPRoute.
+func (c Construction) Cover(http gatewayv1.HTTPRouteMatch, grpc *gatewayv1.GRPCRouteMatch) []stack.Condition {
+	if grpc != nil {
+		if path, err := c.grpcMethod(grpc.Method); err == nil {
+			return []stack.Condition{path}
+		}
+		if m := grpc.Method; m != nil && ptr.Deref(m.Type, "") != gatewayv1.GRPCMethodMatchRegularExpression {
+			return beginning("/" + ptr.Deref(m.Service, ""))
+		}
+		return beginning("/")
+	}
+	out, err := c.HTTP(gatewayv1.HTTPRouteMatch{Path: http.Path, Method: http.Method})
+	if err == nil && len(out) > 0 {
+		return out
+	}
+	if p := http.Path; p != nil && ptr.Deref(p.Type, "") != gatewayv1.PathMatchRegularExpression {
+		return beginning(ptr.Deref(p.Value, "/"))
+	}
+	return beginning("/")
+}
+
+// beginning is the condition of the paths that begin as one does.
+func beginning(path string) []stack.Condition {
+	end := 0
+	for end < len(path) && end < maxValue-1 && plainPath(path[end:end+1]) {
+		end++
+	}
+	return []stack.Condition{{Field: stack.PathPattern, Values: []string{path[:end] + "*"}}}
 }
 
 // path is the condition of a path. Type and value have the API's defaults.
