@@ -347,11 +347,28 @@ func misspeltAttribute(s constraint.Subject, key, value string) (meant string, r
 	meant = annotation.NearestOf(key, constraint.Keys(s)...)
 	near := annotation.Distance(strings.ToLower(key), meant) <= 2 ||
 		s.Kind == constraint.LoadBalancer && constraint.Protects(meant, value)
+	if whole := wholeAttribute(s, key); whole != "" {
+		meant, near = whole, true
+	}
 	letters := func(s string) string { return strings.Join(strings.FieldsFunc(s, unicode.IsDigit), "") }
 	if meant == "" || !near || letters(key) == letters(meant) {
 		return key, constraint.Refusal{}
 	}
 	return meant, constraint.Refusal{Problem: "attribute " + key + " is unknown", Remedy: "did you mean " + meant + "?"}
+}
+
+// wholeAttribute is the only known attribute of which an unknown one has all but the first or last words, such as
+// routing.http or enabled; empty if there is none.
+func wholeAttribute(s constraint.Subject, key string) (meant string) {
+	for _, known := range constraint.Keys(s) {
+		if strings.Contains("."+known+".", "."+strings.ToLower(key)+".") {
+			if meant != "" {
+				return ""
+			}
+			meant = known
+		}
+	}
+	return meant
 }
 
 // noteRefused reports an attribute that is left out. If the attribute protects, a member that does not serve yet is

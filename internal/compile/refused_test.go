@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -450,5 +451,22 @@ func TestRefusedExpressionOpensNothing(t *testing.T) {
 		good := Compile(loadBalancer(pathed("/files"), neighbour), account(), config(), nil)
 		edited := Compile(loadBalancer(bad, neighbour), account(), config(), good.Memory)
 		same(t, name+", edited", table(mustBuild(t, edited)), table(good.Stack))
+	}
+}
+
+func TestAttributeWithoutItsFirstOrLastWordsIsMisspelt(t *testing.T) {
+	t.Parallel()
+	s := constraint.Subject{Kind: constraint.LoadBalancer, Type: stack.Application}
+	for key, want := range map[string]string{
+		"desync_mitigation_mode":                  "routing.http.desync_mitigation_mode",
+		"drop_invalid_header_fields.enabled":      "routing.http.drop_invalid_header_fields.enabled",
+		"routing.http.drop_invalid_header_fields": "routing.http.drop_invalid_header_fields.enabled",
+		"deletion_protection":                     "deletion_protection.enabled",
+		"enabled":                                 "enabled",
+		"something_new":                           "something_new",
+	} {
+		if meant, refusal := misspeltAttribute(s, key, "x"); meant != want || (refusal.Problem == "") != (key == want) {
+			t.Errorf("%s: %s, %+v", key, meant, refusal)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package quarantine
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -179,7 +178,7 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 		return nil
 	case len(one.Conditions) == 0 && len(u.Stand) > 0:
 		one.Conditions, one.Failing = u.Stand, true
-		r.report(u, fmt.Sprintf("; requests with %s get an error", stack.ConditionsText(u.Stand)))
+		r.report(u, "; its requests get an error")
 	case len(one.Conditions) == 0:
 		what := "rule"
 		if strings.Contains(u.Path, ".matches[") { // other matches of the rule serve

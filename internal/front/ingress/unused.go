@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -24,34 +25,104 @@ var ofBackends = []annotation.Key{annotation.Actions, annotation.Conditions, ann
 // noteUnused notes annotations about actions and Services that no backend names. They have no effect until a backend
 // names them.
 func (t *translation) noteUnused() {
-	used := map[string]bool{}
-	for b := range objects.IngressBackends(t.ingress) {
-		used[b.Name] = true
-		used[b.Name+"."+b.Port.Name], used[fmt.Sprint(b.Name, ".", b.Port.Number)] = true, true
-	}
+	used := t.usedKeys()
 	for _, key := range slices.Sorted(maps.Keys(t.ingress.Annotations)) {
 		for _, family := range ofBackends {
 			name, ok := strings.CutPrefix(key, string(family.For("")))
-			if !ok || name == "" || used[name] || family == annotation.TargetControlPort && t.namesPort(name) {
+			if !ok || name == "" || used[family][name] || family == annotation.TargetControlPort && t.namesPort(name) {
 				continue
 			}
-			text, remedy := fmt.Sprintf("annotation %s has no effect: no backend of the Ingress is %s", key, name),
-				"name a backend, or remove the annotation"
-			if err := json.Unmarshal([]byte(t.ingress.Annotations[key]), &annotation.Action{}); family == annotation.Actions &&
-				err != nil {
-				text, remedy = unusedAction(name, t.ingress.Annotations[key], err)
-			}
-			code := diag.IgnoredSetting
-			if family == annotation.Conditions && strings.Contains(t.ingress.Annotations[key], string(stack.SourceIP)) {
-				code, text = diag.GuardNotApplied, text+"; it restricts the clients of no path"
-			}
-			t.findings.Add(diag.New(Object(t.ingress), annotation.Key(key).Path(), code, text, remedy).In(diag.Route))
+			t.noteUnusedKey(family, name, used[family])
 		}
 	}
-	names := slices.Sorted(maps.Keys(used))
 	for _, family := range ofBackends {
-		t.read.CheckKeys(family, names)
+		t.read.CheckKeys(family, slices.Sorted(maps.Keys(used[family])))
 	}
+	t.noteDefault(used)
+}
+
+// usedKeys are the names, by family of annotations, for which the Ingress reads an annotation. A default action has
+// neither conditions nor transforms.
+func (t *translation) usedKeys() map[annotation.Key]map[string]bool {
+	used := map[annotation.Key]map[string]bool{}
+	for _, family := range ofBackends {
+		used[family] = map[string]bool{}
+	}
+	for b := range objects.IngressBackends(t.ingress) {
+		if b.Port.Name == useAnnotation {
+			used[annotation.Actions][b.Name] = true
+		} else if b.Port.Name != "" {
+			used[annotation.TargetControlPort][b.Name+"."+b.Port.Name] = true
+		}
+		if b.Port.Number != 0 {
+			used[annotation.TargetControlPort][fmt.Sprint(b.Name, ".", b.Port.Number)] = true
+		}
+		if t.ingress.Spec.DefaultBackend == nil || b != t.ingress.Spec.DefaultBackend.Service {
+			used[annotation.Conditions][b.Name], used[annotation.Transforms][b.Name] = true, true
+		}
+	}
+	return used
+}
+
+// noteUnusedKey notes an annotation that no backend names. used are the names of its family that backends have.
+func (t *translation) noteUnusedKey(family annotation.Key, name string, used map[string]bool) {
+	key := family.For(name)
+	value, code := t.ingress.Annotations[string(key)], diag.IgnoredSetting
+	text, remedy := fmt.Sprintf("annotation %s has no effect: no backend of the Ingress is %s", key, name),
+		"name a backend, or remove the annotation"
+	service, _, ported := strings.Cut(name, ".")
+	ported = ported && used[service]
+	switch err := json.Unmarshal([]byte(value), &annotation.Action{}); {
+	case family == annotation.Actions && err != nil:
+		text, remedy = unusedAction(name, value, err)
+	case family == annotation.Actions:
+		text = fmt.Sprintf("annotation %s has no effect: no backend of the Ingress has service name %s and port name %s",
+			key, name, useAnnotation)
+		if strings.Contains(value, string(stack.ActionFixedResponse)) {
+			code, text = diag.GuardNotApplied, text+"; it answers no requests"
+		}
+	case family == annotation.Conditions:
+		code, text = diag.GuardNotApplied, text+"; it restricts the clients of no path"
+	}
+	if ported && family != annotation.TargetControlPort {
+		remedy = fmt.Sprintf("did you mean %s? The key has no port", family.For(service))
+	}
+	t.findings.Add(diag.New(Object(t.ingress), key.Path(), code, text, remedy).In(diag.Route))
+	if ported && family == annotation.Conditions {
+		t.guardLost(key, text)
+	}
+}
+
+// noteDefault notes annotations about the default backend that a default action cannot have.
+func (t *translation) noteDefault(used map[annotation.Key]map[string]bool) {
+	b := t.ingress.Spec.DefaultBackend
+	if b == nil || b.Service == nil {
+		return
+	}
+	for _, family := range []annotation.Key{annotation.Conditions, annotation.Transforms} {
+		key := family.For(b.Service.Name)
+		if _, _, ok := t.read.Raw(key); !ok {
+			continue
+		}
+		text := fmt.Sprintf("annotation %s has no effect on spec.defaultBackend: a default action has no conditions and no "+
+			"transforms", key)
+		code, remedy := diag.IgnoredSetting, "name the Service in a rule with path /, or remove the annotation"
+		if used[family][b.Service.Name] {
+			remedy = "name the Service in a rule with path / instead of spec.defaultBackend"
+		}
+		if family == annotation.Conditions {
+			code = diag.GuardNotApplied
+			t.guardLost(key, text)
+		}
+		t.findings.Add(diag.New(Object(t.ingress), key.Path(), code, text, remedy).In(diag.Route))
+	}
+}
+
+// guardLost has a new Ingress serve nothing because it would serve without the restriction of an annotation. One that
+// serves already keeps serving: it never had the restriction.
+func (t *translation) guardLost(key annotation.Key, text string) {
+	t.findings.Misspell(intent.Misspelling{Setting: string(key), Key: string(key), Meant: string(key),
+		Source: t.here(key.Path()), Text: text, Guards: true, Lacks: []string{text}})
 }
 
 // notePathless notes rules without paths, in one finding.

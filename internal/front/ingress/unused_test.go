@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 func TestActionThatNoBackendNamesIsNoted(t *testing.T) {
@@ -18,7 +20,8 @@ func TestActionThatNoBackendNamesIsNoted(t *testing.T) {
 		Annotations: map[string]string{
 			key("used"): "{", key("unused"): "{", key("spare"): `{"type":"redirect"}`, "other/" + key("unused"): "{",
 		}}, Spec: networkingv1.IngressSpec{DefaultBackend: &networkingv1.IngressBackend{
-		Service: &networkingv1.IngressServiceBackend{Name: "used"}}}}
+		Service: &networkingv1.IngressServiceBackend{Name: "used", Port: networkingv1.ServiceBackendPort{
+			Name: useAnnotation}}}}}
 	f := &annotation.Findings{}
 	tr := &translation{ingress: ing, findings: f, read: annotation.NewReader(f, Object(ing), ing.Annotations)}
 	tr.noteUnused()
@@ -26,6 +29,48 @@ func TestActionThatNoBackendNamesIsNoted(t *testing.T) {
 	if len(found) != 2 || found[0].Path != annotation.Key(key("spare")).Path() || found[1].Path != annotation.Key(
 		key("unused")).Path() || found[1].Class != diag.Note {
 		t.Errorf("found %v", found)
+	}
+}
+
+// TestRestrictionWithoutEffectIsAWarning has conditions that no rule reads, of an Ingress with a default backend.
+func TestRestrictionWithoutEffectIsAWarning(t *testing.T) {
+	t.Parallel()
+	backend := func(name string, port int32) networkingv1.IngressBackend {
+		return networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: name,
+			Port: networkingv1.ServiceBackendPort{Number: port}}}
+	}
+	byDefault := backend("other", 80)
+	for key, c := range map[annotation.Key]struct {
+		code  diag.Code
+		guard bool // a new Ingress serves nothing
+	}{
+		annotation.Conditions.For("web"):           {},
+		annotation.Conditions.For("other"):         {diag.GuardNotApplied, true},
+		annotation.Conditions.For("web.80"):        {diag.GuardNotApplied, true},
+		annotation.Conditions.For("third"):         {diag.GuardNotApplied, false},
+		annotation.Transforms.For("other"):         {diag.IgnoredSetting, false},
+		annotation.Transforms.For("web.80"):        {diag.IgnoredSetting, false},
+		annotation.Actions.For("web"):              {diag.GuardNotApplied, false},
+		annotation.Actions.For("web.80"):           {diag.GuardNotApplied, false},
+		annotation.TargetControlPort.For("web.80"): {},
+		annotation.TargetControlPort.For("web"):    {diag.IgnoredSetting, false},
+	} {
+		ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
+			Annotations: map[string]string{string(key): `{"type":"fixed-response"}`}}, Spec: networkingv1.IngressSpec{
+			DefaultBackend: &byDefault, Rules: []networkingv1.IngressRule{{IngressRuleValue: networkingv1.IngressRuleValue{
+				HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{Path: "/",
+					Backend: backend("web", 80)}}}}}}}}
+		f := &annotation.Findings{}
+		tr := &translation{ingress: ing, findings: f, read: annotation.NewReader(f, Object(ing), ing.Annotations)}
+		tr.noteUnused()
+		found := f.List()
+		if len(found) == 0 != (c.code == "") || len(found) > 0 && found[0].Code != c.code {
+			t.Errorf("%s: %v", key, found)
+		}
+		guards := slices.ContainsFunc(f.Misspelt(), func(w intent.Misspelling) bool { return w.Guards })
+		if guards != c.guard {
+			t.Errorf("%s: %+v", key, f.Misspelt())
+		}
 	}
 }
 

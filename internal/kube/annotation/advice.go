@@ -176,7 +176,7 @@ func Misspelt(k Key) Key {
 	if _, ok := Lookup(k); ok || foreign[k] || unlike[k] != "" {
 		return ""
 	}
-	meant := cmp.Or(formerNames[k], Nearest(k))
+	meant := cmp.Or(formerNames[k], Nearest(k), restriction(k))
 	if hasPrefix(string(k), prefixes) || !strings.HasPrefix(string(meant), serviceLoadBalancerPrefix) {
 		return meant
 	}
@@ -220,6 +220,10 @@ func Misspellings(o diag.Object, on Scope, annotations map[string]string) []inte
 		e, known := Lookup(meant)
 		if _, there := annotations[string(meant)]; there || !known || e.Scope == Written || !applies(e.Scope, on) {
 			continue
+		}
+		if cmp.Or(formerNames[Key(k)], Nearest(Key(k))) == "" && meant == restriction(Key(k)) &&
+			asksForNothing(annotations[k]) {
+			continue // nothing but a word of the key resembles the restriction
 		}
 		w := intent.Misspelling{Setting: cmp.Or(e.SettingName, suffix(meant)), Key: k, Meant: string(meant),
 			Source: intent.At(o, Key(k).Path()), Guards: !inEdit && restricts(e.Key, annotations[k])}

@@ -32,6 +32,54 @@ var guardWords = []string{
 // of Traefik, a plugin of Kong or APISIX, a policy or snippet of NGINX or HAProxy, a BackendConfig of GKE.
 var mayGuardWords = []string{"middleware", "plugin", "/policies", "snippet", "backend-config", "backendconfig"}
 
+// restrictionWords are words of unknown keys with a prefix of this controller that stand for a restriction, in order.
+var restrictionWords = []struct {
+	word             string
+	ingress, service Key
+}{
+	{"source-range", InboundCIDRs, ServiceSourceRanges}, {"sourcerange", InboundCIDRs, ServiceSourceRanges},
+	{"cidr", InboundCIDRs, ServiceSourceRanges}, {"whitelist", InboundCIDRs, ServiceSourceRanges},
+	{"allowlist", InboundCIDRs, ServiceSourceRanges}, {"allow-list", InboundCIDRs, ServiceSourceRanges},
+	{"allowed-ip", InboundCIDRs, ServiceSourceRanges}, {"denylist", InboundCIDRs, ServiceSourceRanges},
+	{"deny-list", InboundCIDRs, ServiceSourceRanges}, {"blacklist", InboundCIDRs, ServiceSourceRanges},
+	{"block-list", InboundCIDRs, ServiceSourceRanges}, {"waf", WebACLARN, ""}, {"webacl", WebACLARN, ""},
+	{"web-acl", WebACLARN, ""}, {"mtls", MutualAuthentication, ""}, {"client-cert", MutualAuthentication, ""},
+	{"jwt", JWTValidation, ""}, {"conditions", Conditions + "SERVICE", ""},
+}
+
+// restriction is the known key that an unknown one with a prefix of this controller stands for if one of its words names
+// a restriction; empty if none does.
+func restriction(k Key) Key {
+	name := strings.ToLower(suffix(k))
+	if len(name) > longestName || strings.HasPrefix(name, "frontend-nlb-") {
+		return ""
+	}
+	ingress := prefix(k) == IngressPrefix
+	service := prefix(k) == ServicePrefix && hasPrefix(name, []string{"aws-", "load-balancer", "loadbalancer"})
+	if ingress && (name == "auth" || name == "authentication" || name == "login") {
+		return AuthType
+	}
+	for _, w := range restrictionWords {
+		switch {
+		case !strings.Contains(name, w.word):
+		case ingress:
+			return w.ingress
+		case service:
+			return w.service
+		}
+	}
+	return ""
+}
+
+// asksForNothing reports whether a value of a restriction restricts nothing.
+func asksForNothing(value string) bool {
+	switch strings.ToLower(strings.TrimSpace(value)) {
+	case "", "off", "no", "none", "false":
+		return true
+	}
+	return admitsAll(value)
+}
+
 // ofOther is the finding about a key of another controller; ok is false if it asks for nothing, or is of none.
 func ofOther(o diag.Object, key, value string) (d diag.Diagnostic, ok bool) {
 	name, of := strings.CutPrefix(key, nginxPrefix)

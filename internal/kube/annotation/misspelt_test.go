@@ -51,6 +51,18 @@ func TestOnlySimilarNamesAreMisspelt(t *testing.T) {
 		IngressPrefix + "wafv2-acl-id":                   WebACLARN,
 		IngressPrefix + "web-acl-arn":                    WebACLARN,
 		IngressPrefix + "tag":                            Tags,
+		IngressPrefix + "whitelist-source-range":         InboundCIDRs,
+		IngressPrefix + "load-balancer-source-ranges":    InboundCIDRs,
+		IngressPrefix + "allowed-cidrs":                  InboundCIDRs,
+		IngressPrefix + "wafv2-arn":                      WebACLARN,
+		IngressPrefix + "webacl-arn":                     WebACLARN,
+		IngressPrefix + "mtls":                           MutualAuthentication,
+		IngressPrefix + "auth":                           AuthType,
+		IngressPrefix + "conditions":                     Conditions.For("SERVICE"),
+		IngressPrefix + "conditions.":                    Conditions.For("SERVICE"),
+		ServicePrefix + "aws-loadbalancer-source-ranges": ServiceSourceRanges,
+		serviceLoadBalancerPrefix + "inbound-cidrs":      ServiceSourceRanges,
+		ServicePrefix + "azure-allowed-ip-ranges":        "",
 		IngressPrefix + "target-group-attribtes":         TargetGroupAttributes,
 		IngressPrefix + "healthcheck-pathh":              HealthCheckPath,
 		IngressPrefix + "target-contol-port.a.b":         TargetControlPort.For("a.b"),
@@ -59,6 +71,17 @@ func TestOnlySimilarNamesAreMisspelt(t *testing.T) {
 	} {
 		if got := Misspelt(k); got != want {
 			t.Errorf("%s: %q, want %s", k, got, want)
+		}
+	}
+}
+
+// TestKeyOfARestrictionWithAnotherNameGuards has keys of which only a word is that of a restriction.
+func TestKeyOfARestrictionWithAnotherNameGuards(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{"10.0.0.0/8": true, "0.0.0.0/0": false, "": false} {
+		got := Misspellings(web, OnIngress, map[string]string{IngressPrefix + "source-ranges": value})
+		if len(got) == 1 != want || want && (!got[0].Guards || got[0].Meant != string(InboundCIDRs)) {
+			t.Errorf("%q: %+v", value, got)
 		}
 	}
 }

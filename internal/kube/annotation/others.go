@@ -252,7 +252,7 @@ func suggestion(k Key) string {
 	if remedy := unlike[k]; remedy != "" {
 		return remedy
 	}
-	if best := cmp.Or(formerNames[k], Nearest(k)); best != "" {
+	if best := cmp.Or(formerNames[k], Nearest(k), restriction(k)); best != "" {
 		return fmt.Sprintf("did you mean %s?", best)
 	}
 	name := strings.TrimPrefix(suffix(k), "aws-load-balancer-")
