@@ -1,6 +1,7 @@
 package quarantine
 
 import (
+	"fmt"
 	"cmp"
 	"slices"
 	"strconv"
