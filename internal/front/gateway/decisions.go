@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -111,13 +112,18 @@ func (d *Decisions) noteUnattached() {
 			UID: string(u.object.GetUID())}
 		d.Findings = append(d.Findings, diag.New(of, fmt.Sprintf("spec.parentRefs[%d]", u.ParentRef), diag.RouteNotAttached,
 			u.Problem.Message+"; the route serves nothing there",
-			d.attachRemedy(u.route.Parents[u.ParentRef], u.route.Namespace, u.Problem.Reason)))
+			d.attachRemedy(&u.route, u.Decision)))
 	}
 }
 
 // attachRemedy is what to do about a parentRef that attaches to no listener, for the reason of its condition.
-func (d *Decisions) attachRemedy(ref gatewayv1.ParentReference, namespace, reason string) string {
+func (d *Decisions) attachRemedy(r *attachment.Route, of attachment.Decision) string {
+	ref, namespace, reason := r.Parents[of.ParentRef], r.Namespace, of.Problem.Reason
+	protocols := attachment.ProtocolsOf(r.Kind)
 	switch {
+	case reason == string(gatewayv1.RouteReasonNotAllowedByListeners) && !slices.ContainsFunc(d.listeners.All,
+		func(l attachment.Listener) bool { return slices.Contains(protocols, string(l.Protocol)) }):
+		return "attach the route to a listener of protocol " + strings.Join(protocols, " or ")
 	case reason == string(gatewayv1.RouteReasonNotAllowedByListeners):
 		return "name a listener that admits the route, or have allowedRoutes of the listener admit it"
 	case reason == string(gatewayv1.RouteReasonNoMatchingListenerHostname):

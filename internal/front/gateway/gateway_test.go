@@ -345,8 +345,10 @@ Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, 
 HTTPRoute shop/right {spec: {parentRefs: [{name: web}]}}
 HTTPRoute shop/named {spec: {parentRefs: [{name: web, sectionName: a}, {name: web, sectionName: b}, {name: web, port: 90}]}}
 HTTPRoute shop/hosts {spec: {parentRefs: [{name: web}], hostnames: [b.test]}}
+GRPCRoute shop/grpc {spec: {parentRefs: [{name: web}]}}
 HTTPRoute other/far {spec: {parentRefs: [{name: web, namespace: shop}]}}`)
 	want := map[string]string{
+		"GRPCRoute shop/grpc spec.parentRefs[0]":  "listener a admits no routes of kind GRPCRoute",
 		"HTTPRoute shop/named spec.parentRefs[1]": "Gateway shop/web has no listener named b",
 		"HTTPRoute shop/named spec.parentRefs[2]": "Gateway shop/web has no listener on port 90",
 		"HTTPRoute shop/hosts spec.parentRefs[0]": "listener a has hostname a.test, which none of the route's hostnames matches",
@@ -360,7 +362,8 @@ HTTPRoute other/far {spec: {parentRefs: [{name: web, namespace: shop}]}}`)
 		}
 		got++
 		at := f.Object.Kind + " " + f.Object.Namespace + "/" + f.Object.Name + " " + f.Path
-		if f.Text != want[at]+"; the route serves nothing there" || f.Remedy == "" {
+		if f.Text != want[at]+"; the route serves nothing there" || f.Remedy == "" ||
+			(f.Remedy == "attach the route to a listener of protocol HTTPS") != (f.Object.Kind == "GRPCRoute") {
 			t.Errorf("%s: %s; %s", at, f.Text, f.Remedy)
 		}
 	}

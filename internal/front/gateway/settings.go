@@ -221,11 +221,12 @@ func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp inte
 		for _, s := range []struct {
 			set, guards bool
 			source      intent.Source
-		}{{ranges.Set, !admitsAll(&ranges.Value), ranges.Source}, {lists.Set, !admitsAll(&ranges.Value), lists.Source},
+		}{{ranges.Set, !admitsAll(&ranges.Value), ranges.Source},
+			{lists.Set, !admitsAll(&ranges.Value), lists.Source},
 			{icmp.Set, false, icmp.Source}} {
 			if s.set {
-				t.ignoredGuard(s.guards, s.source, "securityGroups names the groups of the load balancer, and the controller does not "+
-					"manage their rules", "put the rules into these groups, or remove securityGroups")
+				t.ignoredGuard(s.guards, s.source, "securityGroups names the groups of the load balancer, and the controller "+
+					"does not manage their rules", "put the rules into these groups, or remove securityGroups")
 			}
 		}
 	}

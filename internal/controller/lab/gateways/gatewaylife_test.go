@@ -24,7 +24,7 @@ func TestABadRouteCostsItsRulesOnly(t *testing.T) {
 		"a filter that an ALB has not": {
 			`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], ` +
 				`filters: [{type: RequestMirror, requestMirror: {backendRef: {name: web, port: 80}}}], backendRefs: [{name: api, port: 80}]}]}}`,
-			"web: Accepted False UnsupportedValue, ResolvedRefs", toWeb},
+			"web: Accepted False UnsupportedValue, ResolvedRefs", "500"},
 		"a Service that does not exist": {
 			`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: none, port: 80}]}]}}`,
 			"web: Accepted, ResolvedRefs False BackendNotFound", "500"},

@@ -39,6 +39,17 @@ var protocols = map[gatewayv1.ProtocolType]protocol{
 	gatewayv1.TLSProtocolType:   {Network, []gatewayv1.Kind{"TLSRoute", "TCPRoute"}},
 }
 
+// ProtocolsOf returns the protocols whose listeners admit routes of a kind without being told to.
+func ProtocolsOf(kind gatewayv1.Kind) (out []string) {
+	for p, of := range protocols {
+		if slices.Contains(of.kinds, kind) {
+			out = append(out, string(p))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // routeKinds are the kinds of routes of a family.
 var routeKinds = map[Family][]gatewayv1.Kind{
 	Application: {"HTTPRoute", "GRPCRoute"},

@@ -24,7 +24,7 @@ import (
 type backend struct {
 	intent.Backend
 	usable bool            // else requests are not sent there, which is recorded
-	unfit  string          // why the listener cannot have such a backend, so that the rule is left out there
+	unfit  string          // why the listener cannot have such a backend, so that the rule fails there
 	wrong  string          // a mistake in objects of another namespace: the last valid version of the rule serves
 	absent diag.Diagnostic // why the reference leads nowhere, without a consequence; no code = it leads somewhere
 }

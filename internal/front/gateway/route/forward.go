@@ -30,7 +30,7 @@ type forwarding struct {
 
 // onProtocol are the actions at HTTP or HTTPS listeners.
 type onProtocol struct {
-	actions, guard []intent.Action // actions are empty where the rule is left out, which is recorded
+	actions, guard []intent.Action // actions are empty where the rule cannot be served, which is recorded
 	final          bool            // a redirect does not replace the actions
 	unserved       *problem        // the last valid version of the rule takes the place of the actions, if there is one
 	found          diag.List       // why the actions answer with an error
