@@ -251,7 +251,7 @@ func (c *compiler) newBuild() *build {
 	if c.keepsSettings && c.e.Unseen != nil {
 		b.keep.SeenNamespace = c.e.Unseen.Namespace
 	}
-	b.finder = &certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities,
+	b.finder = &certificates.Finder{Facts: b.f, Stack: b.e.Key, Region: b.cfg.Region, Authorities: b.cfg.AllowedAuthorities,
 		Attached: b.attached}
 	b.group = merge.Group{
 		Members: make([]merge.Member, n), Strict: c.cfg.StrictGroups, Joinable: c.e.Key.ID.Namespace == "",
