@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/clock"
@@ -488,6 +489,44 @@ func TestSimulatorRefusesEachExampleOfResources(t *testing.T) {
 			b.refused(row.Name, f, b.forwarding(fmt.Sprint("f", b.priority, "-", at), f))
 		}
 		b.priority++
+	}
+}
+
+// TestSimulatorRefusesEachExampleOfARNs names each ARN where users name one of its kind.
+func TestSimulatorRefusesEachExampleOfARNs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	alb := b.resources[constraint.Subject{Kind: constraint.LoadBalancer, Type: stack.Application}]
+	listen := func(certificateARN string, mutual *types.MutualAuthenticationAttributes) error {
+		_, err := b.sim.Balancing.CreateListener(b.Context(), &elbv2.CreateListenerInput{LoadBalancerArn: &alb,
+			Protocol: "HTTPS", Port: aws.Int32(8443), Certificates: []types.Certificate{{CertificateArn: &certificateARN}},
+			DefaultActions:       []types.Action{{Type: "forward", TargetGroupArn: &b.target}},
+			MutualAuthentication: mutual})
+		return err
+	}
+	write := map[constraint.Resource]func(arn string) error{
+		constraint.WebACL: func(arn string) error {
+			_, err := b.sim.Firewall.AssociateWebACL(b.Context(), &wafv2.AssociateWebACLInput{ResourceArn: &alb,
+				WebACLArn: &arn})
+			return err
+		},
+		constraint.CertificateOfELB: func(arn string) error { return listen(arn, nil) },
+		constraint.TrustStore: func(arn string) error {
+			return listen(certificate, &types.MutualAuthenticationAttributes{Mode: aws.String("verify"),
+				TrustStoreArn: &arn})
+		},
+		constraint.UserTargetGroup: func(arn string) error {
+			forward := b.forward()
+			forward.Forward.TargetGroups[0].TargetGroup = stack.Literal(stack.KindTargetGroup, arn)
+			return b.rule(path, []stack.Action{forward}, nil)
+		},
+	}
+	for _, row := range constraint.ARNs {
+		for _, n := range example.ARNs[row.Name] {
+			if err := write[n.Of](n.ARN); err == nil {
+				t.Errorf("%s: the simulator takes %+v", row.Name, n)
+			}
+		}
 	}
 }
 

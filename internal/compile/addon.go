@@ -306,7 +306,7 @@ func (w webACL) choose(b *build) {
 		return
 	}
 	if !w.byName || w.Value == intent.None {
-		b.lb.WebACL = orNone(w.Value)
+		b.chooseByARN(w.Owned)
 		return
 	}
 	o, need := b.members[w.Member].Object, facts.Need{Kind: facts.NeedWebACLs}
@@ -324,6 +324,33 @@ func (w webACL) choose(b *build) {
 			b.require(need)
 		}
 	}
+}
+
+// chooseByARN sets the web ACL of an ARN, or none.
+func (b *build) chooseByARN(w merge.Owned[string]) {
+	b.lb.WebACL = orNone(w.Value)
+	if *b.lb.WebACL == "" {
+		return
+	}
+	if problem, elsewhere := b.ofARN(constraint.WebACL, w.Value); problem != "" {
+		b.lb.WebACL = nil
+		b.withoutWebACL(w.Member, diag.New(b.members[w.Member].Object, w.Source.Place(), codeOfARN(w.Source, elsewhere,
+			diag.WebACLNotFound), problem, "give the ARN of a WAFv2 web ACL of the load balancer's Region, like "+
+			"arn:aws:wafv2:REGION:ACCOUNT:regional/webacl/NAME/ID"))
+	}
+}
+
+// ofARN returns why AWS refuses an ARN that a member names, and whether only its Region is wrong.
+func (b *build) ofARN(of constraint.Resource, arn string) (problem string, elsewhere bool) {
+	return constraint.OfARN(constraint.Named{Of: of, ARN: arn, Region: b.cfg.Region})
+}
+
+// codeOfARN is the code of a finding about an ARN: notFound if only its Region is wrong.
+func codeOfARN(s intent.Source, elsewhere bool, notFound diag.Code) diag.Code {
+	if elsewhere {
+		return notFound
+	}
+	return s.InvalidCode()
 }
 
 // withoutWebACL reports that the web ACL of a member cannot be resolved. The load balancer keeps its web ACL.

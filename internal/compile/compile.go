@@ -24,6 +24,7 @@ import (
 type Config struct {
 	Cluster             string
 	VPC                 string
+	Region              string // empty = unknown: AWS decides about ARNs of other Regions
 	DefaultTags         map[string]string
 	ExternalManagedTags []string
 	ObjectLabels        naming.ObjectLabels // of TargetGroupBindings

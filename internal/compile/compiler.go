@@ -258,8 +258,8 @@ func (c *compiler) newBuild() *build {
 	if c.keepsSettings && c.e.Unseen != nil {
 		b.keep.SeenNamespace = c.e.Unseen.Namespace
 	}
-	b.finder = &certificates.Finder{Facts: *b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities,
-		Attached: b.attached}
+	b.finder = &certificates.Finder{Facts: *b.f, Stack: b.e.Key, Region: b.cfg.Region,
+		Authorities: b.cfg.AllowedAuthorities, Attached: b.attached}
 	b.group = merge.Group{
 		Members: make([]merge.Member, n), Strict: c.cfg.StrictGroups, Joinable: c.e.Key.ID.Namespace == "",
 		InEffect: c.before.Effect, Joined: c.before.Members, JoinedLater: min(max(0, c.before.Later), len(c.before.Members)),

@@ -84,6 +84,15 @@ func broken(path string) func(*intent.Member) {
 	}
 }
 
+// Beginnings of ARNs of web ACLs and of trust stores.
+const (
+	aclARN   = "arn:aws:wafv2:us-west-2:111122223333:regional/webacl/"
+	storeARN = "arn:aws:elasticloadbalancing:us-west-2:111122223333:truststore/"
+)
+
+// usersGroup is a target group of a user that account has.
+const usersGroup = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/x/0123456789abcdef"
+
 func https(certificates ...string) func(*intent.Member) {
 	return func(m *intent.Member) {
 		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS",
@@ -126,7 +135,7 @@ func account() facts.Facts {
 		},
 		TargetGroups:      map[string]*facts.TargetGroup{"theirs": {ARN: "arn:theirs", Name: "theirs"}, "gone": nil},
 		ExistingKnown:     true,
-		TargetGroupOwners: map[string]*facts.TargetGroupOwner{"arn:theirs": nil, "arn:x": nil},
+		TargetGroupOwners: map[string]*facts.TargetGroupOwner{"arn:theirs": nil, usersGroup: nil},
 	}
 	for _, s := range []facts.Subnet{
 		subnet("subnet-0a1", "us-west-2a", "10.0.0.0/20", naming.RoleELBTag, true),

@@ -79,7 +79,8 @@ func guardingSettings() []sharedSetting {
 			"ELBSecurityPolicy-TLS13-1-0-2021-06", "ELBSecurityPolicy-TLS-1-1-2017-01"},
 			func(m *intent.Member, v string) { m.Listeners[1].SSLPolicy = set(m, "ssl-policy", v) },
 			func(s *stack.Stack) string { return s.Listeners[1].SSLPolicy }, false},
-		{"mutual-authentication", stack.MutualOff, []string{"off", "passthrough", "verify arn:ts1", "verify arn:ts2"},
+		{"mutual-authentication", stack.MutualOff, []string{"off", "passthrough", "verify " + storeARN + "ts1/1",
+			"verify " + storeARN + "ts2/1"},
 			func(m *intent.Member, v string) {
 				mode, store, _ := strings.Cut(v, " ")
 				m.Listeners[1].Mutual = set(m, "mutual-authentication", stack.MutualAuthentication{Mode: mode, TrustStore: store})
@@ -99,7 +100,7 @@ func guardingSettings() []sharedSetting {
 				return ""
 			}, false},
 		// one setting with two annotations: who gives up an ARN may leave the load balancer to a name of another's
-		{"web ACL", unmanaged, []string{"edge", "strict", "arn:acl-1", "arn:acl-2", intent.None},
+		{"web ACL", unmanaged, []string{"edge", "strict", aclARN + "acl-1/1", aclARN + "acl-2/1", intent.None},
 			func(m *intent.Member, v string) {
 				if strings.HasPrefix(v, "arn:") || v == intent.None {
 					m.Settings.AddOns.WebACL = set(m, "wafv2-acl-arn", v)

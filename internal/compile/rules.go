@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -242,6 +243,16 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 		source = backend.Source
 	}
 	if arn := backend.TargetGroupARN; arn != "" {
+		if problem, elsewhere := b.ofARN(constraint.UserTargetGroup, arn); problem != "" {
+			code := diag.InvalidRule
+			if elsewhere {
+				code = diag.TargetGroupNotFound
+			}
+			b.fail(i, diag.New(b.members[i].Object, source.Path(), code, problem,
+				"give the ARN of a target group of the load balancer's Region, like "+
+					"arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID, or name it by targetGroupName"))
+			return stack.Ref{}, false
+		}
 		return stack.Literal(stack.KindTargetGroup, arn), b.permitted(i, arn, source)
 	}
 	name := backend.TargetGroupName

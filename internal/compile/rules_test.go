@@ -103,10 +103,10 @@ func TestTargetGroupsOfUsersAreUsedAsTheyAre(t *testing.T) {
 	weight := int32(5)
 	m := ingress("n", "a", func(m *intent.Member) {
 		m.Routes[0].Actions[0].Backends = append(m.Routes[0].Actions[0].Backends,
-			intent.Backend{TargetGroupName: "theirs", Weight: &weight}, intent.Backend{TargetGroupARN: "arn:x"})
+			intent.Backend{TargetGroupName: "theirs", Weight: &weight}, intent.Backend{TargetGroupARN: usersGroup})
 	})
 	s := mustBuild(t, Compile(loadBalancer(m), account(), config(), nil))
-	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80arn:theirsarn:x"})
+	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80arn:theirs" + usersGroup})
 	if len(s.TargetGroups) != 1 || len(s.Bindings) != 1 || *s.Rules[0].Actions[0].Forward.TargetGroups[1].Weight != 5 {
 		t.Errorf("%+v", s)
 	}

@@ -39,7 +39,7 @@ func TestOwnerTightensBesideAgreeingMember(t *testing.T) {
 	for name, c := range map[string]struct{ agreed, stricter, looser func(*intent.Member) }{
 		"scheme":        {scheme(stack.InternetFacing), scheme(stack.Internal), scheme(stack.InternetFacing)},
 		"TLS policy":    {secure(loose), secure(strict), secure(looser)},
-		"web ACL":       {acl(intent.None), acl("arn:acl"), acl(intent.None)},
+		"web ACL":       {acl(intent.None), acl(aclARN + "acl/1"), acl(intent.None)},
 		"source ranges": {ranges("10.0.0.0/8"), ranges("10.1.0.0/16"), ranges("0.0.0.0/0")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -127,10 +128,20 @@ func (b *build) mutual(p *port) (m *stack.MutualAuthentication, safe bool) {
 		out.TrustStore = b.ownTrustStore(p.mutual.Member, name, p.mutual.Source)
 		return &out, out.TrustStore != ""
 	}
+	o := b.members[p.mutual.Member].Object
+	if strings.HasPrefix(name, "arn:") {
+		problem, elsewhere := b.ofARN(constraint.TrustStore, name)
+		if problem == "" {
+			return &out, true
+		}
+		b.fail(p.mutual.Member, diag.New(o, p.mutual.Source.Place(), codeOfARN(p.mutual.Source, elsewhere,
+			diag.TrustStoreNotFound), problem, "name a trust store of the load balancer's Region, by name or by an ARN like "+
+			"arn:aws:elasticloadbalancing:REGION:ACCOUNT:truststore/NAME/ID"))
+		return nil, false
+	}
 	if out.TrustStore = b.trustStore(name); name == "" || strings.HasPrefix(out.TrustStore, "arn:") {
 		return &out, true
 	}
-	o := b.members[p.mutual.Member].Object
 	need := facts.Need{Kind: facts.NeedTrustStore, Key: name}
 	if b.f.Failed(need) != nil {
 		b.lookUpOf(p.mutual.Member, p.mutual.Source, need)

@@ -90,6 +90,7 @@ func TestDualstackWithoutIPv6HoldsNothingElse(t *testing.T) {
 // edit. The other members are built; nothing of the standing load balancer changes.
 func TestRefusedLookUpHoldsItsMemberOnly(t *testing.T) {
 	t.Parallel()
+	const groupARN = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/y/0123456789abcdef"
 	names := func(b intent.Backend) func(*intent.Member) {
 		return func(m *intent.Member) {
 			m.Routes = slices.Clone(m.Routes)
@@ -102,8 +103,8 @@ func TestRefusedLookUpHoldsItsMemberOnly(t *testing.T) {
 	}{
 		"target group by name": {facts.Need{Kind: facts.NeedTargetGroupName, Key: "x"},
 			names(intent.Backend{TargetGroupName: "x"})},
-		"owner of a target group": {facts.Need{Kind: facts.NeedTargetGroupOwner, Key: "arn:y"},
-			names(intent.Backend{TargetGroupARN: "arn:y"})},
+		"owner of a target group": {facts.Need{Kind: facts.NeedTargetGroupOwner, Key: groupARN},
+			names(intent.Backend{TargetGroupARN: groupARN})},
 		"load balancer of others": {facts.Need{Kind: facts.NeedLoadBalancer, Key: "x"}, func(m *intent.Member) {
 			m.Settings.Existing = set(m, "existing-load-balancer", "x")
 		}},

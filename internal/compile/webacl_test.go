@@ -14,7 +14,7 @@ import (
 // TestWebACLByNameBesideARN has members name a web ACL by name and by ARN, without memory, and then with it.
 func TestWebACLByNameBesideARN(t *testing.T) {
 	t.Parallel()
-	const byARN, byName = "arn:wafv2:guard", "arn:wafv2:other"
+	const byARN, byName = aclARN + "guard/1", aclARN + "other/1"
 	arn := func(m *intent.Member) { m.Settings.AddOns.WebACL = set(m, "wafv2-acl-arn", byARN) }
 	name := func(v string) func(*intent.Member) {
 		return func(m *intent.Member) { m.Settings.AddOns.WebACLName = set(m, "wafv2-acl-name", v) }
@@ -123,7 +123,7 @@ func TestNewcomersARNFreezesNoName(t *testing.T) {
 func TestUnreadWebACLKeepsMemoryOfTheRest(t *testing.T) {
 	t.Parallel()
 	owner := ingress("shop", "web", born(1), tagged("a"), func(m *intent.Member) {
-		m.Settings.AddOns.WebACL = set(m, "wafv2-acl-arn", "arn:guard")
+		m.Settings.AddOns.WebACL = set(m, "wafv2-acl-arn", guard)
 	})
 	newcomer := ingress("mal", "evil", born(9), lowest, func(m *intent.Member) {
 		m.Settings.AddOns.WebACLName = set(m, "wafv2-acl-name", intent.None)
@@ -137,8 +137,7 @@ func TestUnreadWebACLKeepsMemoryOfTheRest(t *testing.T) {
 		t.Error(*acl)
 	}
 	tagged("z")(&newcomer)
-	guard := "arn:guard"
-	f.Errors, f.Associated = nil, &guard
+	f.Errors, f.Associated = nil, p(guard)
 	r = Compile(loadBalancer(owner, newcomer), f, cfg, r.Memory)
 	if got := mustBuild(t, r).LoadBalancers[0]; got.Tags["Team"] != "a" || got.WebACL == nil || *got.WebACL != guard {
 		t.Errorf("%+v", got)

@@ -6,20 +6,16 @@ package certificates
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
-
-// certificateARN is what ELB accepts: a certificate of ACM or a server certificate of IAM.
-var certificateARN = regexp.MustCompile(
-	`^arn:aws[a-z-]*:(acm:[a-z0-9-]+:[0-9]{12}:certificate|iam::[0-9]{12}:server-certificate)/.+$`)
 
 // Found are the certificates of one listener of a member.
 type Found struct {
@@ -54,6 +50,8 @@ func (f *Found) request(known facts.Facts, n facts.Need, o diag.Object, path str
 type Finder struct {
 	Facts facts.Facts
 	Stack stack.Key
+	// Region is that of the load balancer; empty = unknown.
+	Region string
 	// Authorities restricts discovery to certificates of these authorities; empty = all.
 	Authorities []string
 	// Attached returns the certificates that the existing listener has. They are not known if unread is not empty.
@@ -68,24 +66,7 @@ type Finder struct {
 func (d *Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 	o := m.Object
 	if l.Certificates.Set && len(l.Certificates.Value) > 0 {
-		var malformed []string
-		for _, arn := range Unique(l.Certificates.Value) {
-			if certificateARN.MatchString(arn) {
-				out.ARNs = append(out.ARNs, arn)
-			} else {
-				malformed = append(malformed, strconv.Quote(arn))
-			}
-		}
-		text := "%s is not the ARN of a certificate"
-		if len(malformed) > 1 { // one finding, however many there are
-			text = "%s are not ARNs of certificates"
-		}
-		if len(malformed) > 0 {
-			out.Problems = diag.List{diag.New(o, l.Certificates.Source.Place(), diag.InvalidAnnotation,
-				fmt.Sprintf(text, strings.Join(malformed, ", ")),
-				"use the ARN that ACM shows, like arn:aws:acm:REGION:ACCOUNT:certificate/ID, of the load balancer's region").In(
-				diag.Certificate)}
-		}
+		d.named(&out, o, l)
 		return out
 	}
 	if len(l.DiscoverFirst) > 0 {
@@ -122,6 +103,40 @@ func (d *Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 		d.noteSeveral(&out, m, l)
 	}
 	return out
+}
+
+// named finds the certificates that a listener names. However many are wrong, that is one finding of each kind.
+func (d *Finder) named(out *Found, o diag.Object, l intent.Listener) {
+	var malformed, elsewhere []string
+	for _, arn := range Unique(l.Certificates.Value) {
+		switch problem, away := constraint.OfARN(constraint.Named{Of: constraint.CertificateOfELB, ARN: arn,
+			Region: d.Region}); {
+		case problem == "":
+			out.ARNs = append(out.ARNs, arn)
+		case away:
+			elsewhere = append(elsewhere, arn)
+		default:
+			malformed = append(malformed, strconv.Quote(arn))
+		}
+	}
+	report := func(code diag.Code, arns []string, one, many, remedy string) {
+		text := one
+		if len(arns) > 1 {
+			text = many
+		}
+		if len(arns) > 0 {
+			out.Problems = append(out.Problems, diag.New(o, l.Certificates.Source.Place(), code,
+				strings.Join(arns, ", ")+text, remedy).In(diag.Certificate))
+		}
+	}
+	remedy := "use the ARN that ACM shows, like arn:aws:acm:REGION:ACCOUNT:certificate/ID, of the load balancer's region"
+	report(diag.CertificateNotFound, elsewhere, " is not in Region "+d.Region+" of the load balancer",
+		" are not in Region "+d.Region+" of the load balancer", "request or import the certificate in ACM of Region "+
+			d.Region+", and give its ARN")
+	if slices.ContainsFunc(malformed, func(arn string) bool { return strings.Count(arn, "arn:") > 1 }) {
+		remedy = "separate the ARNs with commas"
+	}
+	report(diag.InvalidAnnotation, malformed, " is not the ARN of a certificate", " are not ARNs of certificates", remedy)
 }
 
 // proven leaves out of found certificates those that a stack may own while ACM denies their tags, unless the listener

@@ -106,8 +106,8 @@ func TargetGroupReferences(c *config.Config) front.TargetGroupReferences {
 func Compile(c *config.Config) compile.Config {
 	on := c.Gates.Enabled
 	return compile.Config{
-		Cluster: c.ClusterName, VPC: c.VPC, DefaultTags: c.DefaultTags, ExternalManagedTags: c.ExternalManagedTags,
-		ObjectLabels:  ObjectLabels(c),
+		Cluster: c.ClusterName, VPC: c.VPC, Region: c.Region, DefaultTags: c.DefaultTags,
+		ExternalManagedTags: c.ExternalManagedTags, ObjectLabels: ObjectLabels(c),
 		DefaultScheme: c.DefaultScheme, DefaultTargetType: c.DefaultTargetType, DefaultSSLPolicy: c.DefaultSSLPolicy,
 		DefaultAddressType:         c.DefaultAddressType,
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,

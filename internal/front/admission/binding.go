@@ -28,6 +28,7 @@ const (
 	checkNodeSelector   = "checkNodeSelector"
 	checkExistingGroups = "checkExistingTargetGroups"
 	checkVPC            = "checkTargetGroupVpcID"
+	checkTargetGroup    = "checkTargetGroupForm"
 	checkAssumeRole     = "checkAssumeRoleConfig"
 	checkProtocol       = "checkTargetGroupProtocol"
 	checkBindable       = "checkBindableTargetGroup"
@@ -109,7 +110,8 @@ func Binding(v *objects.View, c BindingConfig, old, b *v1beta1.TargetGroupBindin
 				strings.Join(changed, ","))
 		}
 	}
-	if check, d := Contradiction(b); d != nil && (check != checkVPC || old == nil || old.Spec.VpcID != s.VpcID) {
+	if check, d := Contradiction(b); d != nil && (old == nil || check != checkTargetGroup &&
+		(check != checkVPC || old.Spec.VpcID != s.VpcID)) {
 		return Response{Check: check, Denied: d.Message(), Finding: d}
 	}
 	if old == nil || old.Spec.IamRoleArnToAssume != s.IamRoleArnToAssume || old.Spec.AssumeRoleExternalId !=
@@ -164,6 +166,9 @@ func Contradiction(b *v1beta1.TargetGroupBinding) (check string, d *diag.Diagnos
 	case s.TargetGroupARN == "" && s.TargetGroupName == "":
 		return bad(checkRequired, "targetGroupARN", "TargetGroupBinding must specify these fields: either TargetGroupARN "+
 			"or TargetGroupName", "set one of them")
+	case s.TargetGroupARN == "" && !naming.Possible(s.TargetGroupName):
+		return bad(checkTargetGroup, "targetGroupName", fmt.Sprintf("%.100q is not the name of a target group, which has "+
+			"1 to 32 letters, digits and hyphens", s.TargetGroupName), "name a target group that exists")
 	case isType(v1beta1.TargetTypeIP) && s.NodeSelector != nil:
 		return bad(checkNodeSelector, "nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip",
 			"remove nodeSelector, or bind a target group of type instance")

@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/util/validation"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
@@ -16,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/front/secretdata"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -214,9 +214,9 @@ func (t *translation) certificate(listener int, ref gatewayv1.SecretObjectRefere
 			fmt.Sprintf("certificateRefs names a %s of group %q; certificates are in Secrets", kind, group),
 			"name a Secret of type kubernetes.io/tls")
 	}
-	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-		return nil, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret,
-			fmt.Sprintf("%q is not the name of a Secret: %s", name, problems[0]), "write the name of a Secret")
+	if problem := annotation.SecretNameProblem(name); problem != "" {
+		return nil, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret, problem,
+			"write the name of a Secret")
 	}
 	c := &intent.Certificate{ID: naming.ImportedCertificateID(namespace, name), Source: source}
 	s, err := objects.Get[*corev1.Secret](t.view, objects.From{Kind: objects.Kind(l.Parent.Kind),

@@ -2,7 +2,6 @@ package ingress
 
 import (
 	"fmt"
-	"net"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
@@ -147,10 +146,8 @@ func method(v string) (problem string) {
 }
 
 func addressRange(v string) (problem string) {
-	if _, _, err := net.ParseCIDR(v); err != nil {
-		return err.Error()
-	}
-	return ""
+	problem, _ = annotation.RangeProblem(v)
+	return problem
 }
 
 func (c *conditions) addQuery(j *planjson.QueryString) (problem string) {

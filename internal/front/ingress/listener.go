@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -121,22 +119,17 @@ func (t *translation) eachListener(spec v1beta1.IngressClassParamsSpec) intent.L
 // checkCIDRs reports invalid ranges. Host bits are admitted; compile clears them.
 func (t *translation) checkCIDRs(cidrs intent.Field[[]string]) {
 	for _, c := range cidrs.Value {
-		_, _, err := net.ParseCIDR(c)
-		if err == nil {
+		problem, remedy := annotation.RangeProblem(c)
+		if problem == "" {
 			continue
-		}
-		remedy := "write address ranges such as 198.51.100.0/24 or 2001:db8::/32"
-		if a, err := netip.ParseAddr(c); err == nil {
-			remedy = fmt.Sprintf("write an address range; did you mean %s?", netip.PrefixFrom(a.WithZone(""), a.BitLen()))
 		}
 		if cidrs.Source.OfClass() {
 			t.findings.Add(diag.New(Object(t.ingress), cidrs.Source.Place(), diag.InvalidAnnotation,
-				fmt.Sprintf("spec.inboundCIDRs of IngressClassParams: %s: %v", c, err), remedy).In(diag.Listener))
+				"spec.inboundCIDRs of IngressClassParams: "+problem, remedy).In(diag.Listener))
 			continue
 		}
 		t.read.Invalid(annotation.InboundCIDRs,
-			fmt.Sprintf("inbound-cidrs of Ingress %s/%s: %v", t.ingress.Namespace, t.ingress.Name, err),
-			remedy)
+			fmt.Sprintf("inbound-cidrs of Ingress %s/%s: %s", t.ingress.Namespace, t.ingress.Name, problem), remedy)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
@@ -86,8 +85,8 @@ func (t *translation) secret(name string, use secretUse, report func(c diag.Code
 	s *corev1.Secret, ok bool) {
 	namespace := t.ingress.Namespace
 	full := namespace + "/" + name
-	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-		report(diag.InvalidSecret, fmt.Sprintf("%s %q is not the name of a Secret: %s", use.field, name, problems[0]),
+	if problem := annotation.SecretNameProblem(name); problem != "" {
+		report(diag.InvalidSecret, use.field+" "+problem,
 			"write the name only; the Secret must be in namespace "+namespace)
 		return nil, false
 	}

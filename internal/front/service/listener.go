@@ -3,7 +3,6 @@ package service
 import (
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,12 +114,10 @@ func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 		}
 	}
 	for _, c := range cidrs.Value {
-		_, _, err := net.ParseCIDR(c)
+		problem, remedy := annotation.RangeProblem(c)
 		switch {
-		case err != nil:
-			t.report(diag.Listener, cidrs.Source.Path(), diag.InvalidAnnotation,
-				fmt.Sprintf("source range %s is not an address range", c),
-				"write address ranges such as 198.51.100.0/24")
+		case problem != "":
+			t.report(diag.Listener, cidrs.Source.Path(), diag.InvalidAnnotation, "source range "+problem, remedy)
 		case strings.Contains(c, ":") && s.IPAddressType.Or(stack.IPv4) == stack.IPv4 && !s.SecurityGroups.Set &&
 			!s.NoSecurityGroups.Value:
 			t.report(diag.Listener, cidrs.Source.Path(), diag.InvalidAnnotation,

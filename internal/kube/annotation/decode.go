@@ -144,6 +144,9 @@ func escaped(e *Entry, raw string) string {
 
 func decodeJSON[T any](_ *Entry, k Key, raw string) (T, error) {
 	var v T
+	if strings.TrimSpace(raw) == "" {
+		return v, fmt.Errorf("%s: the value is empty", k)
+	}
 	if err := json.Unmarshal([]byte(raw), &v); err != nil {
 		return v, fmt.Errorf("%s: %w", k, JSONError(err))
 	}

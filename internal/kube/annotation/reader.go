@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/validation"
-
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
@@ -274,8 +272,8 @@ func decodeLabels(e *Entry, k Key, raw string) (map[string]string, error) {
 	}
 	var wrong []string
 	for name, value := range m {
-		for _, problem := range slices.Concat(validation.IsQualifiedName(name), validation.IsValidLabelValue(value)) {
-			wrong = append(wrong, fmt.Sprintf("%s=%s cannot be a label: %s", name, value, problem))
+		if problem := labelProblem(name, value); problem != "" {
+			wrong = append(wrong, problem)
 		}
 	}
 	if len(wrong) > 0 {

@@ -98,7 +98,8 @@ type Planner struct {
 	Cluster Cluster
 	// Progress is called before each stack with how many were planned, and how many there are; nil = it is not.
 	Progress func(planned, of int)
-	// References is true if objects must name certificates of the account, which is the user's.
+	// References is true if the account is the user's: then ARNs that objects name must be of its Region, and certificates
+	// must be there.
 	References bool
 }
 
@@ -107,6 +108,9 @@ func (p Planner) Plans(ctx context.Context, v *objects.View, only func(stack.Key
 	s := &planning{
 		Planner: p, view: v, loaders: settings.Loaders(p.Config, true), compile: settings.Compile(p.Config),
 		placements: map[stack.Key]shard.Placement{},
+	}
+	if !p.References {
+		s.compile.Region = ""
 	}
 	keys, broken := keysOf(v, s.loaders)
 	var out []Result

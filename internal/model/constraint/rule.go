@@ -6,10 +6,12 @@ package constraint
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -176,10 +178,34 @@ func expression(v string, most int) string {
 		return text
 	}
 	if _, err := overlap.Parse(v); err != nil {
-		return fmt.Sprintf("AWS does not allow the regular expression %q: %s", v, strings.TrimPrefix(err.Error(),
-			"error parsing regexp: "))
+		return fmt.Sprintf("AWS does not allow the regular expression %q: %s", v, expressionFault(err))
 	}
 	return ""
+}
+
+// expressionFault is what is wrong with a regular expression, in words of this project.
+func expressionFault(err error) string {
+	var fault *syntax.Error
+	if !errors.As(err, &fault) {
+		return "it is too large"
+	}
+	switch fault.Code {
+	case syntax.ErrInvalidPerlOp:
+		return fmt.Sprintf("it has %s, and AWS's regular expressions neither look ahead nor behind", fault.Expr)
+	case syntax.ErrMissingParen, syntax.ErrUnexpectedParen:
+		return "its parentheses are not in pairs"
+	case syntax.ErrMissingBracket, syntax.ErrInvalidCharClass, syntax.ErrInvalidCharRange:
+		return fmt.Sprintf("the character class %s is not complete or has a wrong range", fault.Expr)
+	case syntax.ErrMissingRepeatArgument:
+		return fmt.Sprintf("nothing is before %s that it could repeat; for any characters, write .*", fault.Expr)
+	case syntax.ErrInvalidRepeatOp, syntax.ErrInvalidRepeatSize:
+		return fmt.Sprintf("the repetition %s is not possible", fault.Expr)
+	case syntax.ErrInvalidEscape, syntax.ErrTrailingBackslash:
+		return fmt.Sprintf(`it has %s, which is not an escape that AWS knows; for a backslash, write \\`, fault.Expr)
+	case syntax.ErrInternalError, syntax.ErrInvalidNamedCapture, syntax.ErrInvalidUTF8, syntax.ErrLarge,
+		syntax.ErrNestingDepth:
+	}
+	return "AWS does not support " + fault.Expr
 }
 
 // Actions are the constraints on an action.

@@ -35,6 +35,7 @@ func TestEachRowRefusesItsExamples(t *testing.T) {
 	examples(t, constraint.LoadBalancers, LoadBalancers)
 	examples(t, constraint.Forwardings, Forwardings)
 	examples(t, constraint.Answerings, Answerings)
+	examples(t, constraint.ARNs, ARNs)
 	for _, a := range constraint.Attributes {
 		if len(Attributes[a.Key]) == 0 || a.Of == "" {
 			t.Errorf("%s has no example", a.Key)
