@@ -52,7 +52,8 @@ func Moved(last, now *intent.Member, reasons diag.List) (out intent.Member, ok b
 // unavailable is a route whose requests get an error, so that no other rule answers them.
 func unavailable(r intent.Route) intent.Route {
 	answer := stack.UnavailableOf(stack.Ingress)[0]
-	return intent.Route{Source: r.Source, Ports: r.Ports, Precedence: r.Precedence, Conditions: r.Conditions, Failing: true,
+	return intent.Route{Source: r.Source, Ports: r.Ports, Precedence: r.Precedence, Conditions: r.Conditions,
+		Failing: true,
 		Actions: []intent.Action{{Type: answer.Type, FixedResponse: answer.FixedResponse}}}
 }
 

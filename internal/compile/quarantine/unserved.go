@@ -1,8 +1,8 @@
 package quarantine
 
 import (
-	"fmt"
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"

@@ -47,8 +47,8 @@ var restrictionWords = []struct {
 	{"jwt", JWTValidation, ""}, {"conditions", Conditions + "SERVICE", ""},
 }
 
-// restriction is the known key that an unknown one with a prefix of this controller stands for if one of its words names
-// a restriction; empty if none does.
+// restriction is the known key that an unknown one with a prefix of this controller stands for if one of its words
+// names a restriction; empty if none does.
 func restriction(k Key) Key {
 	name := strings.ToLower(suffix(k))
 	if len(name) > longestName || strings.HasPrefix(name, "frontend-nlb-") {

@@ -11,8 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Cover are conditions that AWS allows and that hold for every request of conditions that AWS refuses: no wider rule may
-// answer these requests. If it is not certain which requests a refused condition matches, Cover holds for more of them.
+// Cover are conditions that AWS allows and that hold for every request of conditions that AWS refuses: no wider rule
+// may answer these requests. If it is not certain which requests a refused condition matches, Cover holds for more of
+// them.
 func Cover(all []stack.Condition) (out []stack.Condition) {
 	for _, c := range all {
 		if OfConditions([]stack.Condition{c}) == "" {
@@ -60,8 +61,8 @@ func cover(c stack.Condition) (out stack.Condition, certain bool) {
 	return out, true
 }
 
-// enclosed is a regular expression for all texts that begin and end with some texts, or with parts of these. ok is false
-// if both are empty.
+// enclosed is a regular expression for all texts that begin and end with some texts, or with parts of these. ok is
+// false if both are empty.
 func enclosed(head, tail string) (e string, ok bool) {
 	const most = maxValue / 2
 	for begin := []rune(head); ; begin = begin[:len(begin)-1] {

@@ -102,8 +102,8 @@ func (c Construction) HTTP(m gatewayv1.HTTPRouteMatch) ([]stack.Condition, error
 	return out, nil
 }
 
-// Cover returns conditions for all requests that a match may have which a load balancer cannot match: those on its path,
-// or the beginning of the path, and on its method. grpc is nil for a match of an HTTPRoute.
+// Cover returns conditions for all requests that a match may have which a load balancer cannot match: those on its
+// path, or the beginning of the path, and on its method. grpc is nil for a match of an HTTPRoute.
 func (c Construction) Cover(http gatewayv1.HTTPRouteMatch, grpc *gatewayv1.GRPCRouteMatch) []stack.Condition {
 	if grpc != nil {
 		if path, err := c.grpcMethod(grpc.Method); err == nil {
