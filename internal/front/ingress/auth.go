@@ -111,9 +111,12 @@ func (t *translation) authReader(actions []intent.Action) annotation.Reader {
 		return t.read.Under(owner.Object(services[0]), services[0].Annotations)
 	}
 	for _, svc := range services {
-		annotation.NewReader(t.findings, owner.Object(svc), svc.Annotations).Ignored(annotation.AuthType,
-			"authentication declared by a Service has no effect on a forward to several target groups of Ingress "+
-				t.ingress.Namespace+"/"+t.ingress.Name,
+		code, text := diag.IgnoredSetting, "authentication declared by a Service has no effect on a forward to several "+
+			"target groups of Ingress "+t.ingress.Namespace+"/"+t.ingress.Name
+		if !t.read.String(annotation.AuthType).Set && svc.Annotations[string(annotation.AuthType)] != "none" {
+			code, text = diag.GuardNotApplied, text+"; nothing authenticates these requests"
+		}
+		annotation.NewReader(t.findings, owner.Object(svc), svc.Annotations).Note(annotation.AuthType, code, text,
 			"annotate the Ingress, which applies to all of its paths")
 	}
 	return t.read

@@ -220,7 +220,10 @@ func CheckEmpty(f *Findings, o diag.Object, on Scope, annotations map[string]str
 			slices.ContainsFunc(f.list, func(d diag.Diagnostic) bool { return d.Path == Key(k).Path() }) {
 			continue
 		}
-		f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s is empty and has no effect", k),
-			"write a value, or remove it"))
+		code, text := diag.IgnoredSetting, fmt.Sprintf("annotation %s is empty and has no effect", k)
+		if slices.Contains(restricting, e.Key) && !slices.Contains(creating, e.Key) {
+			code, text = diag.GuardNotApplied, text+"; it restricts no requests"
+		}
+		f.Add(diag.New(o, Key(k).Path(), code, text, "write a value, or remove it"))
 	}
 }

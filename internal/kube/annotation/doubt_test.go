@@ -90,4 +90,11 @@ func TestEmptyAnnotationsAreNoted(t *testing.T) {
 			}
 		}
 	}
+	for key, want := range map[Key]diag.Code{InboundCIDRs: diag.GuardNotApplied, WebACLARN: diag.GuardNotApplied,
+		Tags: diag.IgnoredSetting, DryRun: diag.IgnoredSetting} {
+		f := &Findings{}
+		if CheckEmpty(f, web, OnIngress, map[string]string{string(key): ""}); len(f.List()) != 1 || f.List()[0].Code != want {
+			t.Errorf("%s: %v", key, f.List())
+		}
+	}
 }
