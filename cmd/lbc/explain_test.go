@@ -133,7 +133,7 @@ func TestExplainRouteAsJSON(t *testing.T) {
 		g.Gateway.Routes[0].Parents[1].Listeners[0] != "https (shop.example.com)" {
 		t.Errorf("%+v", g.Gateway)
 	}
-	if r := g.Listeners[0].Rules[3]; !r.Mine || r.Configuration != "ListenerRuleConfiguration shop/office" ||
+	if r := g.Listeners[0].Rules[4]; !r.Mine || r.Configuration != "ListenerRuleConfiguration shop/office" ||
 		r.Source != "spec.rules[0]" {
 		t.Errorf("%+v", r)
 	}

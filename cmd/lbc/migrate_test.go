@@ -137,7 +137,8 @@ func randomIngress(r *rand.Rand) string {
 		return "{service: {name: " + pick("a", "b", "c") + ", port: {" + pick("number: 80", "name: web") + "}}}"
 	}
 	if r.IntN(2) == 0 {
-		b.WriteString("  defaultBackend: " + backend() + "\n")
+		// conditions of a Service that is only the default backend would keep the Ingress from serving
+		b.WriteString("  defaultBackend: " + strings.ReplaceAll(backend(), "name: c,", "name: a,") + "\n")
 	}
 	b.WriteString("  rules:\n")
 	hosts := []string{"x.example.com", "y.example.com", "*.example.com", ""}

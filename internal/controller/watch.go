@@ -337,8 +337,7 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 		Podless:   c.AddressesWithoutPods(), Preceding: w.preceding,
 		ZoneThere: network.NewZoneNames(w.Clients.EC2, w.ComputeIn, w.Now).There,
 		Registry:  registry, Networking: groups, Counts: counts, OtherNamespaces: w.otherNamespaces,
-		Drains: networking.NewDrains(
-			registry, groups, w.Now),
+		Drains:   networking.NewDrains(registry, groups, w.Now),
 		Reporter: w.reporter("targetGroupBinding"), Metrics: w.Metrics, Health: health, Gates: gates,
 		FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
 		QUICVariable: c.QUICVariable, MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue,

@@ -416,7 +416,7 @@ func TestKeysThatNoBackendNamesAreTold(t *testing.T) {
 		without, _ := effectOf(t, "Ingress", nil, nil)
 		now, found := effectOf(t, "Ingress", map[string]string{full: value}, nil)
 		if now != without || !slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
-			return d.Code == diag.IgnoredSetting && strings.Contains(d.Path, full)
+			return (d.Code == diag.IgnoredSetting || d.Code == diag.GuardNotApplied) && strings.Contains(d.Path, full)
 		}) {
 			t.Errorf("%s: %v", key, found)
 		}

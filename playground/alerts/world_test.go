@@ -133,7 +133,7 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	reporter := startup.NewReporter(m.SetDegraded, time.Now, logr.Discard())
 	w.conditions = &impairment.Conditions{OnChange: reporter.Changed}
 	w.board = waiting.NewBoard(time.Now)
-	w.board.Degraded = w.conditions.Holds
+	w.board.Degraded = w.conditions.Has
 	calls := &startup.Calls{Conditions: w.conditions, Now: time.Now, Denied: m.SetDenied,
 		Recovered: func(r impairment.Reason) {
 			go w.board.Recovered(r)

@@ -494,33 +494,26 @@ func (g *Group) recordDefault(q *conflict) {
 func (g *Group) record(q *conflict, r resolution) {
 	switch {
 	case !g.Joinable:
-		return
-	case r.winner < 0 && r.inherited:
+	case r.winner >= 0:
+		g.recordValue(q, r)
+	case r.inherited:
 		g.recordDefault(q)
-		return
-	case r.winner < 0:
-		return
 	}
+}
+
+// recordValue records the value of a candidate, with its owners.
+func (g *Group) recordValue(q *conflict, r resolution) {
 	p, value := protectionOf(q.setting), q.candidates[r.winner].value
 	e := Effect{Value: value}
 	last, known := g.Last(q.setting)
 	owned := last.ownedBy()
-	founders := map[string]bool{} // namespaces
-	for _, c := range q.candidates {
-		if o := g.Members[c.member].Object; c.value == value && owned(o, Owner.founds) {
-			founders[o.Namespace] = true
-		}
-	}
+	founders := g.foundersOf(q, value, owned)
 	first := g.oldestOf(q, r)
-	// Who makes a default stricter without deciding about it loosens the value to the default at most, and does not own
-	// it beside another value of who decides.
-	within := r.inherited && !g.decides(q.candidates[r.winner].member, r.decider)
-	contested := within && slices.ContainsFunc(q.candidates, func(c candidate) bool {
-		return c.value != value && g.decides(c.member, r.decider)
-	})
+	within, contested := g.narrows(q, r)
 	// Owners that only agreed with the value still do so when those that could change it are gone, or set a looser one.
 	agreed := len(founders) == 0 && len(last.Owners) > 0 && (last.Value == value || last.limits(value)) ||
 		!known && r.incumbent && g.mayBeFormer(q, value)
+	unproven := func() bool { return !known && p.tighter != nil && g.Exists() }
 	for _, c := range q.candidates {
 		o := g.Members[c.member].Object
 		if c.value != value {
@@ -532,14 +525,34 @@ func (g *Group) record(q *conflict, r resolution) {
 		founds := founders[o.Namespace] || len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace
 		w := Owner{Member: o, Path: c.path, Agrees: agreed || contested || !founds}
 		// What class parameters set, no member may have set first.
-		w.Unranked = !c.class && (within || owned(o, Owner.bounded) ||
-			w.Agrees && (owned(o, Owner.unranked) || !known && p.tighter != nil && g.Exists()))
+		w.Unranked = !c.class && (within || owned(o, Owner.bounded) || w.Agrees && (owned(o, Owner.unranked) || unproven()))
 		e.Owners = append(e.Owners, w)
 	}
 	if p.tighter != nil {
 		e.Limits = g.limits(q, p, e, last)
 	}
 	g.NewEffect[q.setting] = e
+}
+
+// narrows reports whether the winner makes a default stricter without deciding about it: it loosens the value to the
+// default at most. contested: who decides has another value, beside which the winner does not own its own.
+func (g *Group) narrows(q *conflict, r resolution) (within, contested bool) {
+	winner := q.candidates[r.winner]
+	within = r.inherited && !g.decides(winner.member, r.decider)
+	return within, within && slices.ContainsFunc(q.candidates, func(c candidate) bool {
+		return c.value != winner.value && g.decides(c.member, r.decider)
+	})
+}
+
+// foundersOf are the namespaces whose members declare a value and founded it.
+func (g *Group) foundersOf(q *conflict, value string, owned owners) map[string]bool {
+	founders := map[string]bool{}
+	for _, c := range q.candidates {
+		if o := g.Members[c.member].Object; c.value == value && owned(o, Owner.founds) {
+			founders[o.Namespace] = true
+		}
+	}
+	return founders
 }
 
 // mayBeFormer reports whether a value that AWS has may be the one that the namespace that decides had before an edit

@@ -107,12 +107,14 @@ func (t *translation) noteDefault(used map[annotation.Key]map[string]bool) {
 		text := fmt.Sprintf("annotation %s has no effect on spec.defaultBackend: a default action has no conditions and no "+
 			"transforms", key)
 		code, remedy := diag.IgnoredSetting, "name the Service in a rule with path /, or remove the annotation"
-		if used[family][b.Service.Name] {
+		ofRules := used[family][b.Service.Name]
+		if ofRules {
 			remedy = "name the Service in a rule with path / instead of spec.defaultBackend"
 		}
 		if family == annotation.Conditions {
-			code = diag.GuardNotApplied
-			t.guardLost(key, text)
+			if code = diag.GuardNotApplied; !ofRules {
+				t.guardLost(key, text)
+			}
 		}
 		t.findings.Add(diag.New(Object(t.ingress), key.Path(), code, text, remedy).In(diag.Route))
 	}

@@ -29,7 +29,7 @@ func fieldOf(name string, of stack.Ref) string {
 	return name + " " + of.ID
 }
 
-// Wanted returns the fields of a stack.
+// FieldsOf returns the fields of a stack.
 func FieldsOf(s *stack.Stack) Fields {
 	f := Fields{}
 	each := func(k stack.Kind, id string, attributes, tags map[string]string) stack.Ref {

@@ -31,7 +31,7 @@ type ReadyEndpoints struct {
 	pods   map[[2]string]*corev1.Pod
 }
 
-// Endpoints finds the ready endpoints of Services.
+// ReadyEndpoints finds the ready endpoints of Services.
 func (f *Facts) ReadyEndpoints() ReadyEndpoints {
 	e := ReadyEndpoints{map[[2]string][]*discoveryv1.EndpointSlice{}, make(map[[2]string]*corev1.Pod, len(f.Pods))}
 	for i := range f.Slices {

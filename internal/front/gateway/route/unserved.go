@@ -71,11 +71,11 @@ func (r *routeRule) guards(config *ruleConfiguration, broken string) bool {
 func reduced(all []stack.Condition) (out []stack.Condition) {
 	n := 0
 	for _, c := range all {
-		switch c.Field {
-		case stack.HostHeader, stack.PathPattern, stack.SourceIP:
-			if n++; n <= stack.MaxConditionValues && wildcards(append(out, c)) <= stack.MaxWildcards {
-				out = append(out, c)
-			}
+		if c.Field != stack.HostHeader && c.Field != stack.PathPattern && c.Field != stack.SourceIP {
+			continue
+		}
+		if n++; n <= stack.MaxConditionValues && wildcards(append(out, c)) <= stack.MaxWildcards {
+			out = append(out, c)
 		}
 	}
 	return out
