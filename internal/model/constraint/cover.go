@@ -106,6 +106,8 @@ func literalEnds(v string) (head, tail string) {
 		run, next := literalRun(all[at:])
 		at += next
 		switch {
+		case at == len(all): // the last character is \$, which is no end
+			return "", ""
 		case at == len(all)-1:
 			return "", string(run)
 		case all[at] == '\\' && !strings.ContainsRune("dDwWsSbB", all[at+1]):
