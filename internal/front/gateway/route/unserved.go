@@ -50,7 +50,7 @@ func (t *translation) unmatched(out []*unit, r *routeRule, j int, p *place, sinc
 	for _, h := range hosts {
 		u := t.unit(r, j, p, h)
 		if cover {
-			u.stand, u.route.Actions = append(u.route.Conditions, m.cover...), fixed("500")
+			u.stand, u.route.Actions = slices.Concat(u.route.Conditions, m.cover), fixed("500")
 		}
 		u.route.Conditions, u.unserved = nil, problem
 		out = append(out, u)
