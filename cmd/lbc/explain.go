@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
@@ -271,6 +272,10 @@ func (o *explainOptions) ask(e *explain.Explanation, input explain.Input, from n
 	return nil
 }
 
+// unmanaged is what an object without a class of the controller is, with what to do.
+const unmanaged = "not managed by the controller: set a class of the controller (ingressClassName, loadBalancerClass or " +
+	"gatewayClassName), or for a Service, annotation " + string(annotation.ServiceType)
+
 // one plans the stack that an object belongs to.
 func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Object) (offline.Result, error) {
 	v := objects.New(src.reader)
@@ -280,9 +285,7 @@ func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Obj
 		return offline.Result{}, fmt.Errorf("%s: %s", d.Object, d.Message())
 	case !ok:
 		return offline.Result{},
-			fmt.Errorf("%s/%s is not managed by the controller: an Ingress needs class alb (or another class of the "+
-				"controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb, a Gateway a GatewayClass of the controller",
-				object.GetNamespace(), object.GetName())
+			fmt.Errorf("%s is %s", owner.Object(object), unmanaged)
 	}
 	got, err := o.planner(src).Plans(ctx, v, func(k stack.Key) bool { return front.ShardKey(k, 0) == key })
 	if err != nil {

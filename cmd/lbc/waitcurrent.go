@@ -159,8 +159,7 @@ func (w *waiter) member(ctx context.Context, o client.Object) verdict {
 	case problem != nil:
 		return refused("%s: %s", problem.Object, problem.Message())
 	case !ok:
-		return ends("%s is not managed by the controller: an Ingress needs class alb (or another class of the controller), "+
-			"a Service spec.loadBalancerClass: service.k8s.aws/nlb, a Gateway a GatewayClass of the controller", w)
+		return ends("%s is %s", w, unmanaged)
 	}
 	return w.shown(ctx, o, func(k stack.Key) bool { return front.ShardKey(k, 0) == key })
 }

@@ -218,18 +218,18 @@ func routingBehaviours() []behaviour {
 			"listen-ports": `[{"HTTPS":443}]`}, all), "", []string{"finding", "jwt-validation"}, []string{"→ forward"}},
 		{36, "a token's validation needs its issuer",
 			one(notes{"jwt-validation": `{"jwksEndpoint":"https://example.com/jwks"}`, "certificate-arn": arn1}, all), "",
-			[]string{"issuer is a required field for jwt validation"}, []string{"→ forward"}},
+			[]string{"issuer is missing"}, []string{"→ forward"}},
 		{36, "a token's validation is an object", one(notes{"jwt-validation": `{`, "certificate-arn": arn1}, all), "",
 			[]string{"alb.ingress.kubernetes.io/jwt-validation: "}, []string{"→ forward"}},
 		{36, "a claim has a format",
 			one(notes{
-				"jwt-validation": `{"jwksEndpoint":"https://example.com/jwks","issuer":"i","additionalClaims":[{"name":"n","values":["v"]}]}`, "certificate-arn": arn1}, all), "", []string{"format is a required field"}, []string{"→ forward"}},
+				"jwt-validation": `{"jwksEndpoint":"https://example.com/jwks","issuer":"i","additionalClaims":[{"name":"n","values":["v"]}]}`, "certificate-arn": arn1}, all), "", []string{"has no format"}, []string{"→ forward"}},
 		{36, "a claim has a name",
 			one(notes{
-				"jwt-validation": `{"jwksEndpoint":"https://example.com/jwks","issuer":"i","additionalClaims":[{"format":"single-string","values":["v"]}]}`, "certificate-arn": arn1}, all), "", []string{"name is a required field"}, []string{"→ forward"}},
+				"jwt-validation": `{"jwksEndpoint":"https://example.com/jwks","issuer":"i","additionalClaims":[{"format":"single-string","values":["v"]}]}`, "certificate-arn": arn1}, all), "", []string{"a claim of additionalClaims has no name"}, []string{"→ forward"}},
 		{36, "a claim has values",
 			one(notes{
-				"jwt-validation": `{"jwksEndpoint":"https://example.com/jwks","issuer":"i","additionalClaims":[{"format":"single-string","name":"n"}]}`, "certificate-arn": arn1}, all), "", []string{"values must not be empty"}, []string{"→ forward"}},
+				"jwt-validation": `{"jwksEndpoint":"https://example.com/jwks","issuer":"i","additionalClaims":[{"format":"single-string","name":"n"}]}`, "certificate-arn": arn1}, all), "", []string{"has no values"}, []string{"→ forward"}},
 		{37, "one port is a target group for each way to write it, whose tag has it as written",
 			one(nil, "a Exact /n web:80", "a Exact /m web:http", "a Exact /o web:80"), "",
 			[]string{"path-pattern=/n → forward shop/x-web:80", "path-pattern=/m → forward shop/x-web:http",

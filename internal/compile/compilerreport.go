@@ -122,7 +122,7 @@ func (c *compiler) noteKept(b *build) {
 			b.note(i, diag.New(m.Object, "", diag.SettingsWait,
 				fmt.Sprintf("the load balancer's settings, ports and certificates do not change, because the last valid version "+
 					"of %s is unknown, and the present one is invalid or under dry run; rules and targets are still updated", names),
-				"correct what this note names, as its events say, or remove its annotation dry-run"))
+				fmt.Sprintf("correct %s as the events say, or remove annotation dry-run there", names)))
 		}
 	}
 }

@@ -182,7 +182,7 @@ func (b *build) checkTags() {
 		for _, key := range slices.Sorted(maps.Keys(tags)) {
 			one = tags[key]
 			if text := constraint.OfTag(constraint.Tag{Key: key, Value: one.Value}); text != "" {
-				bad(one, text, "remove or shorten it")
+				bad(one, text, "remove or correct the tag")
 			}
 		}
 		if n := len(b.tags(b.plainTags(i), "")); len(tags) > 0 && n > mostTags {

@@ -33,7 +33,7 @@ func (i *Inventory) Claim(ctx context.Context, key stack.Key, op plan.Operation,
 		}
 		if err != nil {
 			i.unclaim(arn)
-			return fmt.Errorf("reading whose %s is: %w", name, err)
+			return fmt.Errorf("cannot read the tags of %s: %w", name, err)
 		}
 		known = read[arn]
 	}
@@ -43,7 +43,7 @@ func (i *Inventory) Claim(ctx context.Context, key stack.Key, op plan.Operation,
 	if !existed {
 		i.unclaim(arn)
 	}
-	return &smithy.GenericAPIError{Code: code, Message: fmt.Sprintf("%s exists and belongs to others", name)}
+	return &smithy.GenericAPIError{Code: code, Message: fmt.Sprintf("%s exists and has another owner", name)}
 }
 
 // created returns the name and the tags of the resource that an operation creates, and AWS's error code for a name that

@@ -83,7 +83,7 @@ func (i *Inventory) readOwners(ctx context.Context, arns []string) (owners map[s
 	maps.DeleteFunc(i.unlisted, func(_ string, t readTags) bool { return now.At.Sub(t.At) >= 2*foreignLifetime })
 	for _, arn := range arns {
 		if err := cmp.Or(err, read.failed[arn]); err != nil {
-			failed[arn] = fmt.Errorf("reading whose target group %s is: %w", arn, err)
+			failed[arn] = fmt.Errorf("cannot read the tags of target group %s: %w", arn, err)
 			if refusesTags(err) {
 				i.denials[arn] = ownerDenial{failed[arn], now.At}
 			}

@@ -130,7 +130,7 @@ func Disqualifies(m intent.Member, d diag.Diagnostic) bool {
 }
 
 // Closed is what happens to a member that would serve without a protection it declares.
-const Closed = "; clients do not reach this object before this is fixed, because it would serve unprotected"
+const Closed = "; the object does not serve, because it would be unprotected"
 
 // Unprotected reports whether an error withholds an add-on that protects a load balancer, so that routes that are new
 // would be open without it.

@@ -294,7 +294,7 @@ func (t *translation) authorities(ref gatewayv1.ObjectReference, source intent.S
 	const create = "name a ConfigMap with certificates of authorities in its key ca.crt"
 	if ref.Group != corev1.GroupName || string(ref.Kind) != string(objects.ConfigMap) {
 		return "", "", fail(gatewayv1.ListenerReasonInvalidCACertificateKind, diag.InvalidCACertificate,
-				fmt.Sprintf("caCertificateRefs names a %s of group %q, and must name a ConfigMap; the controller ignores it",
+				fmt.Sprintf("caCertificateRefs names a %s of group %q, not a ConfigMap; no new port opens without a valid reference",
 					ref.Kind, ref.Group),
 				create),
 			false
@@ -376,8 +376,8 @@ func (t *translation) noteVerifying(listeners []intent.Listener) {
 		source = t.here("spec.tls.frontend")
 	}
 	if n > maxVerifying {
-		t.report(source, diag.VerifyingListeners, fmt.Sprintf("%d ports verify clients; AWS allows %d of a load balancer "+
-			"unless the quota was raised, and refuses the others", n, maxVerifying),
+		t.report(source, diag.VerifyingListeners, fmt.Sprintf("%d ports verify clients; AWS allows %d per load balancer "+
+			"unless the quota was raised, and refuses more", n, maxVerifying),
 			"have the hosts share a port, use another Gateway for some of them, or ask AWS for a higher quota (Mutual TLS "+
 				"verify listeners per ALB)")
 	}

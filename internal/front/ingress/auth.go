@@ -73,7 +73,7 @@ func (t *translation) authentication(actions []intent.Action) (authentication []
 		}
 		return nil, true
 	case wanted != noAuth && jwt != nil:
-		t.read.Invalid(annotation.JWTValidation, "authentication and jwt validation can't both be configured",
+		t.read.Invalid(annotation.JWTValidation, "an Ingress cannot have both a login (auth-type) and jwt-validation",
 			"remove this annotation, or set auth-type to none")
 		return nil, false
 	case jwt != nil:
@@ -151,7 +151,7 @@ func (t *translation) session(read annotation.Reader) (s stack.Session, ok bool)
 
 // cognito signs users in with a user pool.
 func (t *translation) cognito(read annotation.Reader) (authentication []intent.Action, ok bool) {
-	j, session, ok := identityProvider(t, read, annotation.AuthIDPCognito, "IDPConfigCognito", cognitoJSON.problem)
+	j, session, ok := identityProvider(t, read, annotation.AuthIDPCognito, cognitoJSON.problem)
 	if !ok {
 		return nil, false
 	}
@@ -168,7 +168,7 @@ func (j cognitoJSON) problem() string {
 
 // oidc signs users in with an OIDC provider.
 func (t *translation) oidc(read annotation.Reader) (authentication []intent.Action, ok bool) {
-	j, session, ok := identityProvider(t, read, annotation.AuthIDPOIDC, "IDPConfigOIDC", oidcJSON.problem)
+	j, session, ok := identityProvider(t, read, annotation.AuthIDPOIDC, oidcJSON.problem)
 	if !ok {
 		return nil, false
 	}
@@ -189,7 +189,7 @@ func (j oidcJSON) problem() string {
 
 // identityProvider reads the settings of a provider that auth-type asks for, and those of sessions. ok is false if they
 // are missing or invalid, which is reported.
-func identityProvider[T any](t *translation, read annotation.Reader, k annotation.Key, name string,
+func identityProvider[T any](t *translation, read annotation.Reader, k annotation.Key,
 	problem func(T) string) (j *T, s stack.Session, ok bool) {
 	if t.providers == nil {
 		t.providers = map[annotation.Key]bool{}
@@ -198,7 +198,7 @@ func identityProvider[T any](t *translation, read annotation.Reader, k annotatio
 	s, sound := t.session(read)
 	j, ok = provider(read, k, problem)
 	if ok && j == nil {
-		read.Invalid(annotation.AuthType, "missing "+name, "add annotation "+string(k))
+		read.Invalid(annotation.AuthType, "the identity provider is missing", "add annotation "+string(k))
 	}
 	return j, s, sound && j != nil
 }

@@ -54,8 +54,7 @@ func groupOf(class Class, ing *networkingv1.Ingress) (stack.ID, *diag.Diagnostic
 		return naming.StackID(ing.Namespace, ing.Name), misspeltGroup(ing)
 	}
 	if text := naming.GroupNameProblem(name); text != "" {
-		d := diag.New(o, path, diag.InvalidGroup, fmt.Sprintf("%[2]q is not a valid group name: %[1]s", text, name),
-			"correct the group name")
+		d := diag.New(o, path, diag.InvalidGroup, fmt.Sprintf("%q is not a valid group name", name), text)
 		return stack.ID{}, &d
 	}
 	return stack.ID{Name: name}, nil

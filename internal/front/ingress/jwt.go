@@ -38,9 +38,9 @@ func (t *translation) jwt() (out *stack.ValidateJWT, ok bool) {
 func jwtProblem(j planjson.JWT) string {
 	switch {
 	case j.JWKSEndpoint == "":
-		return "jwksEndpoint is a required field for jwt validation"
+		return "jwksEndpoint is missing"
 	case j.Issuer == "":
-		return "issuer is a required field for jwt validation"
+		return "issuer is missing"
 	case len(j.JWKSEndpoint) > maxClaimLength:
 		return fmt.Sprintf("jwksEndpoint has %d bytes, AWS allows %d", len(j.JWKSEndpoint), maxClaimLength)
 	case len(j.Issuer) > maxClaimLength:
@@ -62,11 +62,11 @@ func jwtProblem(j planjson.JWT) string {
 func claimProblem(c planjson.Claim) string {
 	switch {
 	case c.Format == "":
-		return "format is a required field for additional claims for jwt validation"
+		return fmt.Sprintf("claim %q of additionalClaims has no format", c.Name)
 	case c.Name == "":
-		return "name is a required field for additional claims for jwt validation"
+		return "a claim of additionalClaims has no name"
 	case len(c.Values) == 0:
-		return "values must not be empty for additional claims for jwt validation"
+		return fmt.Sprintf("claim %s of additionalClaims has no values", c.Name)
 	case !slices.Contains(claimFormats, c.Format):
 		return fmt.Sprintf("format of claim %s must be one of %s, not %q", c.Name, strings.Join(claimFormats, ", "), c.Format)
 	case slices.Contains(reservedClaims, c.Name):

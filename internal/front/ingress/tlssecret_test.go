@@ -171,7 +171,7 @@ func TestSecretsThatCannotBeImportedAreReportedAndChangeNothing(t *testing.T) {
 			"not the key of the certificate"},
 		"swapped": {change(func(s *corev1.Secret) { s.Data["tls.crt"] = otherKey }), mayImport(), diag.InvalidSecret,
 			"holds a RSA PRIVATE KEY"},
-		"expired":   {good(), at(1), diag.InvalidSecret, "has expired on 2027-01-01"},
+		"expired":   {good(), at(1), diag.InvalidSecret, "expired on 2027-01-01"},
 		"too early": {good(), at(-1), diag.InvalidSecret, "not valid before 2026-01-01"},
 	} {
 		others := []metav1.Object{}

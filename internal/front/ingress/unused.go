@@ -200,7 +200,7 @@ func (t *translation) noteClass() {
 	}
 	if !t.grouped() && !t.told(annotation.GroupOrder) {
 		t.read.Ignored(annotation.GroupOrder, fmt.Sprintf("annotation %s has no effect: the Ingress is in no group",
-			annotation.GroupOrder), fmt.Sprintf("set %s, or remove it", annotation.GroupName))
+			annotation.GroupOrder), fmt.Sprintf("set %s, or remove this annotation", annotation.GroupName))
 	}
 	if _, legacy := ing.Annotations[LegacyClassAnnotation]; legacy && ing.Spec.IngressClassName != nil {
 		t.findings.Add(diag.New(Object(ing), "spec.ingressClassName", diag.IgnoredSetting,

@@ -42,7 +42,7 @@ func (p *Pairs) TLS(s *corev1.Secret, now func() time.Time) (*stack.KeyPair, []s
 	if now != nil {
 		switch at := now(); {
 		case at.After(c.notAfter):
-			return nil, nil, fmt.Errorf("its certificate has expired on %s", c.notAfter.UTC().Format(time.DateTime))
+			return nil, nil, fmt.Errorf("its certificate expired on %s", c.notAfter.UTC().Format(time.DateTime))
 		case at.Before(c.notBefore):
 			return nil, nil, fmt.Errorf("its certificate is not valid before %s", c.notBefore.UTC().Format(time.DateTime))
 		}

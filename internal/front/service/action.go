@@ -116,7 +116,7 @@ func describe(b intent.Backend) string {
 // actionProblem is what is wrong with an action; empty if nothing is.
 func actionProblem(j annotation.Action) string {
 	if j.Type != string(stack.ActionForward) {
-		return "unknown action type: " + j.Type
+		return fmt.Sprintf("action type %q is not forward, the only type of a network load balancer", j.Type)
 	}
 	if j.Forward == nil {
 		return "missing ForwardConfig"

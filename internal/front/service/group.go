@@ -58,8 +58,8 @@ func groupOf(svc *corev1.Service) (stack.ID, *diag.Diagnostic) {
 		return alone, nil
 	}
 	if problem := naming.GroupNameProblem(name); problem != "" {
-		return stack.ID{}, report(annotation.ServiceGroupName, fmt.Sprintf("%[2]q is not a valid group name: %[1]s", problem,
-			name), "correct the group name")
+		return stack.ID{}, report(annotation.ServiceGroupName, fmt.Sprintf("%q is not a valid group name", name),
+			problem)
 	}
 	return stack.ID{Name: name}, nil
 }

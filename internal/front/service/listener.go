@@ -311,9 +311,11 @@ func (t *translation) noteUnused(listeners []intent.Listener, used map[annotatio
 		family := strings.HasPrefix(k, string(annotation.ServiceListenerAttributes)) ||
 			strings.HasPrefix(k, string(annotation.ServiceActions))
 		if family && !used[key] {
-			t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: the Service has no such listener, or it is TLS and "+
-				"takes no attributes", k),
-				"name the protocol of the listener and its port, such as TCP-80")
+			text, remedy := "the Service has no such listener", "name the protocol of the listener and its port, such as TCP-80"
+			if attributes := string(annotation.ServiceListenerAttributes); strings.HasPrefix(k, attributes+"TLS-") {
+				text, remedy = "TLS listeners have no attributes", "remove it"
+			}
+			t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: %s", k, text), remedy)
 		}
 	}
 }

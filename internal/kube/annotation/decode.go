@@ -218,7 +218,7 @@ func (e *Entry) remedy() string {
 	case Map:
 		return "write key=value pairs separated by commas, such as " + e.Example
 	case JSON:
-		return "correct it; an example is " + e.Example
+		return "correct the value; an example is " + e.Example
 	default:
 		return "write a value such as " + e.Example
 	}

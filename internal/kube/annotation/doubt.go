@@ -204,7 +204,7 @@ func (r Reader) NoteUnneeded(fromOthers ...Key) {
 		for _, k := range slices.Sorted(maps.Keys(o.annotations)) {
 			if _, known := Lookup(Key(k)); known && strings.HasPrefix(k, string(n.family)) && Key(k) != n.needed {
 				r.findings.Add(diag.New(o.Object, Key(k).Path(), code, fmt.Sprintf("annotation %s has no effect %s", k, why),
-					remedy+", or remove it"))
+					remedy+", or remove this annotation"))
 			}
 		}
 	}

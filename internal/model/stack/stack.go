@@ -75,7 +75,7 @@ func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 func ParseKey(text string) (Key, error) {
 	owner, id, ok := strings.Cut(text, ":")
 	if !ok {
-		return Key{}, fmt.Errorf("%q is not the key of a stack: want owner:namespace/name", text)
+		return Key{}, fmt.Errorf("%q is not a stack, such as ingress.k8s.aws:shop/web", text)
 	}
 	return Key{Owner: Owner(owner), ID: ParseID(id)}, nil
 }
