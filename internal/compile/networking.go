@@ -97,11 +97,7 @@ func (b *build) portsOfNetwork(tg *intent.TargetGroup) (ports []stack.Networking
 // networkingFromRanges returns the rules for an NLB without security groups, whose traffic has the addresses of the
 // clients or its own.
 func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingRule {
-	preserve := tg.TargetType == stack.TargetInstance
-	if v, ok := tg.Attributes["preserve_client_ip.enabled"]; ok {
-		preserve = v == "true"
-	}
-	clients := preserve || udp(tg.Protocol)
+	clients := udp(tg.Protocol) || b.preservesClients(tg)
 	p := b.portTo(tg)
 	b.noteUnguarded(p, clients)
 	if !b.settings.manageBackend.Or(true) || !b.subnetsInFull() {
@@ -147,6 +143,25 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 	}
 	return append(out, stack.NetworkingRule{FromCIDRs: subnets, Ports: []stack.NetworkingPort{
 		{Protocol: "TCP", Port: port}}})
+}
+
+// preservesClients reports whether targets see the addresses of clients. Without a declaration, AWS keeps the value that
+// the target group has: rules for its default would cut clients off.
+func (b *build) preservesClients(tg *intent.TargetGroup) bool {
+	const attribute = "preserve_client_ip.enabled"
+	if v, declared := tg.Attributes[attribute]; declared {
+		return v == "true"
+	}
+	kept, _ := b.stayingGroup(tg)
+	if v, has := kept[attribute]; has {
+		return v == "true"
+	}
+	for _, n := range []facts.Need{needStack(&b.e), facts.NeedGroupDetails(b.e.Key, tg.ID)} {
+		if b.f.Failed(n) != nil {
+			b.lookUp(n) // the rules stay as they are
+		}
+	}
+	return tg.TargetType == stack.TargetInstance
 }
 
 // trafficPorts are the ports to which a load balancer sends the traffic of a target group.

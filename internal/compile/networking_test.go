@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -152,6 +153,49 @@ func TestWhatTargetsAdmitFromAnNLBWithoutSecurityGroups(t *testing.T) {
 		if s.LoadBalancers[0].SecurityGroups != nil || len(s.SecurityGroups) > 0 {
 			t.Errorf("%s: there are security groups: %v", name, s.SecurityGroups)
 		}
+	}
+}
+
+// TestTargetsAdmitByTheAttributeThatAWSKeeps has an attribute that the object no longer declares: AWS keeps its value, so
+// the targets still see the addresses of clients, or still do not. Until the value is known, nothing is built.
+func TestTargetsAdmitByTheAttributeThatAWSKeeps(t *testing.T) {
+	t.Parallel()
+	const subnets, vpc = "10.0.32.0/20,10.0.48.0/20", "10.0.0.0/16"
+	nodes := func(_ *intent.Member, g *intent.TargetGroup) {
+		g.TargetType, g.Port, g.TargetPort = stack.TargetInstance, 30080, "30080"
+	}
+	for _, c := range []struct {
+		change []func(*intent.Member, *intent.TargetGroup)
+		kept   map[string]string
+		want   []string
+	}{
+		{nil, map[string]string{"preserve_client_ip.enabled": "true"}, []string{vpc + " → TCP 8080"}},
+		{nil, map[string]string{"preserve_client_ip.enabled": "false"}, []string{subnets + " → TCP 8080"}},
+		{nil, map[string]string{}, []string{subnets + " → TCP 8080"}},
+		{[]func(*intent.Member, *intent.TargetGroup){nodes}, map[string]string{"preserve_client_ip.enabled": "false"},
+			[]string{subnets + " → TCP 30080"}},
+	} {
+		e := service("TCP", c.change...)
+		e.Members[0].Settings.NoSecurityGroups = set(&e.Members[0], "disable-nlb-sg", true)
+		tg := mustBuild(t, Compile(e, account(), config(), nil)).TargetGroups[0]
+		f := account()
+		f.Existing = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.Internal,
+			Families: map[string][]string{tg.ID: {stack.IPv4}}}
+		r := Compile(e, f, config(), nil)
+		need := facts.NeedGroupDetails(e.Key, tg.ID)
+		if r.Stack != nil || !slices.Contains(r.Needs, need) {
+			t.Errorf("%v: the value in AWS is not asked for: %v", c.kept, r.Needs)
+		}
+		failed := account()
+		failed.Existing = f.Existing
+		failed.Errors = map[facts.Need]error{need: errors.New("AWS does not answer")}
+		if r := Compile(e, failed, config(), nil); r.Stack != nil || len(r.Diagnostics) == 0 {
+			t.Errorf("%v: rules are changed although the value in AWS is not known: %v", c.kept, r.Stack)
+		}
+		f.Details = &facts.LoadBalancerDetails{Groups: map[string]facts.TargetGroupDetails{
+			tg.ID: {Protocol: tg.Protocol, TargetType: tg.TargetType}},
+			GroupAttributes: map[string]map[string]string{tg.ID: c.kept}}
+		same(t, fmt.Sprint(c.kept), admitted(mustBuild(t, Compile(e, f, config(), nil)).Bindings[0].Networking), c.want)
 	}
 }
 
