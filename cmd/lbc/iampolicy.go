@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/model/partition"
 )
 
 const iamPolicyHelp = `Print the IAM policy of the controller's role.
@@ -166,7 +166,7 @@ func (o *iamPolicyOptions) needed() (iampolicy.Document, error) {
 func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 	c := &o.config
 	if o.partition == "" {
-		o.partition = awsclient.PartitionOf(c.Region)
+		o.partition = partition.Of(c.Region)
 	}
 	if err := o.validateFeatures(); err != nil {
 		return iampolicy.Document{}, err

@@ -24,7 +24,7 @@ const (
 // call belongs into its tests, code that only writes pages into hack/gendocs.
 var elsewhere = map[string]string{
 	"internal/aws/awsclient.Causes":             pages,
-	"internal/aws/awsclient.RegionPrefixes":     pages,
+	"internal/model/partition.Prefixes":         pages,
 	"internal/aws/awsclient.Limiter.Do":         "playground/alerts, whose world calls through a controller's own limiter",
 	"internal/aws/iampolicy.Accelerators":       policies,
 	"internal/aws/iampolicy.Bindings":           policies,

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/model/partition"
 )
 
 // partitions is the table of partitions, made of what policies and flags know of them. It stands in a page of
@@ -16,7 +16,7 @@ func partitions() (string, error) {
 	b.WriteString("| Partition | Regions | Standard policy | `lbc iam-policy` | Global Accelerator | Actions that do " +
 		"not exist |\n|---|---|---|---|---|---|\n")
 	for _, p := range iampolicy.Partitions {
-		regions, begin := "all others", awsclient.RegionPrefixes(p.Name)
+		regions, begin := "all others", partition.Prefixes(p.Name)
 		if len(begin) > 0 {
 			regions = "`" + strings.Join(begin, "…`, `") + "…`"
 		}

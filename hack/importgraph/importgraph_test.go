@@ -47,7 +47,7 @@ var pure = []string{
 	"internal/lib/order", "internal/lib/pairs", "internal/lib/renewal",
 	"internal/model/quota", "internal/kube/pod/readiness", "internal/model/policy/replacement",
 	"internal/kube/pod/serverid", "internal/compile/shard", "internal/model/stack", "internal/model/planjson",
-	"internal/model/support", "internal/model/overlap", "internal/model/tagkey", "internal/model/traffic",
+	"internal/model/support", "internal/model/overlap", "internal/model/partition", "internal/model/tagkey", "internal/model/traffic",
 	"internal/aws/ownership/namesake",
 	"internal/kube/objects", "internal/plan/hold",
 }

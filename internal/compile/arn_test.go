@@ -51,7 +51,7 @@ func TestARNsThatAWSRefusesExposeNothing(t *testing.T) {
 					t.Errorf("%s: %s: %v", row, n.ARN, r.Diagnostics)
 				}
 				if elsewhere := row == "Region of ARN"; len(r.Diagnostics) > 0 &&
-					(r.Diagnostics[0].Code == diag.WebACLNotFound) != elsewhere {
+					slices.Contains([]diag.Code{diag.WebACLNotFound, diag.CertificateNotFound}, r.Diagnostics[0].Code) != elsewhere {
 					t.Errorf("%s: %v", row, r.Diagnostics)
 				}
 			}
@@ -68,6 +68,9 @@ func serves(s *stack.Stack, of constraint.Resource) bool {
 }
 
 func problemOf(n constraint.Named) string {
-	text, _ := constraint.OfARN(n)
+	text, elsewhere := constraint.OfARN(n)
+	if elsewhere && n.Of == constraint.CertificateOfELB {
+		return n.ARN + " is not in Region " + n.Region
+	}
 	return text
 }

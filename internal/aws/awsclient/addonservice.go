@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/partition"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
@@ -57,7 +58,7 @@ var shieldService = addOnService{
 	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
 		c.Shield = shield.NewFromConfig(cfg, func(o *shield.Options) {
 			override(&o.BaseEndpoint, endpoint)
-			if PartitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
+			if partition.Of(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
 				o.Region = "us-east-1"
 			}
 		})

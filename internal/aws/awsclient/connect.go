@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,6 +23,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sdkhttp"
+	"github.com/k8s-lbc/lbc/internal/model/partition"
 )
 
 // serviceIMDS is the endpoint key of the instance metadata service.
@@ -82,7 +82,7 @@ func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 			return Connection{}, err
 		}
 	}
-	scope.Partition = PartitionOf(scope.Region)
+	scope.Partition = partition.Of(scope.Region)
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(scope.Region), config.WithLogger(o.Logger),
 		config.WithHTTPClient(httpClient()),
 		config.WithRetryer(credentialRetryer),
@@ -160,7 +160,7 @@ func clients(cfg aws.Config, endpoints map[string]string) Clients {
 		S3: newLazyS3(cfg, base(ServiceS3)),
 		Route53: route53.NewFromConfig(cfg, func(o *route53.Options) {
 			override(&o.BaseEndpoint, base(ServiceRoute53))
-			if PartitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
+			if partition.Of(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
 				o.Region = "us-east-1"
 			}
 		}),
@@ -176,33 +176,6 @@ func override(to **string, v *string) {
 	if v != nil {
 		*to = v
 	}
-}
-
-// partitions are those of regions by prefix; all others are of "aws".
-var partitions = []struct{ prefix, partition string }{
-	{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"eusc-", "aws-eusc"},
-	{"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"}, {"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"},
-	{"eu-isof-", "aws-iso-f"},
-}
-
-// PartitionOf returns the partition of a Region, by its name.
-func PartitionOf(region string) string {
-	for _, p := range partitions {
-		if strings.HasPrefix(region, p.prefix) {
-			return p.partition
-		}
-	}
-	return "aws"
-}
-
-// RegionPrefixes returns the prefixes of the names of a partition's Regions; none for aws, which has all other names.
-func RegionPrefixes(partition string) (out []string) {
-	for _, p := range partitions {
-		if p.partition == partition {
-			out = append(out, p.prefix)
-		}
-	}
-	return out
 }
 
 // userAgent replaces the whole User-Agent header, as the existing controller does: people filter audit logs by it.

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+
+	"github.com/k8s-lbc/lbc/internal/model/partition"
 )
 
 // reached tells the endpoint and region of each client, by service.
@@ -78,7 +80,7 @@ func TestServicesOfAllRegionsAreThoseOfThePartition(t *testing.T) {
 		"us-isof-south-1": {"aws-iso-f", "us-isof-south-1"},
 	} {
 		got := reached(clients(aws.Config{Region: region}, nil))
-		if p := PartitionOf(region); p != want.partition || got[ServiceShield][1] != want.global || got[ServiceRoute53][1] !=
+		if p := partition.Of(region); p != want.partition || got[ServiceShield][1] != want.global || got[ServiceRoute53][1] !=
 			want.global {
 			t.Errorf("%s is of %s, Shield in %s, Route 53 in %s", region, p, got[ServiceShield][1], got[ServiceRoute53][1])
 		}

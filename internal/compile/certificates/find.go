@@ -133,7 +133,7 @@ func (d *Finder) named(out *Found, o diag.Object, l intent.Listener) {
 	report(diag.CertificateNotFound, elsewhere, " is not in Region "+d.Region+" of the load balancer",
 		" are not in Region "+d.Region+" of the load balancer", "request or import the certificate in ACM of Region "+
 			d.Region+", and give its ARN")
-	if slices.ContainsFunc(malformed, func(arn string) bool { return strings.Count(arn, "arn:") > 1 }) {
+	if slices.ContainsFunc(malformed, func(arn string) bool { return strings.Count(arn, "arn:aws") > 1 }) {
 		remedy = "separate the ARNs with commas"
 	}
 	report(diag.InvalidAnnotation, malformed, " is not the ARN of a certificate", " are not ARNs of certificates", remedy)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/partition"
 )
 
 // Named is an ARN that a user writes.
@@ -58,8 +60,13 @@ var ARNs = []Row[Named]{
 	{"ARN of target group", form(UserTargetGroup, targetGroupARN, "a target group")},
 	{"ARN of trust store", form(TrustStore, trustStoreARN, "a trust store")},
 	{regionRow, func(n Named) string {
-		if of := regionOf(n.ARN); of != "" && n.Region != "" && of != n.Region {
+		world, of := regionOf(n.ARN)
+		switch {
+		case n.Region == "":
+		case of != "" && of != n.Region:
 			return fmt.Sprintf("%s %s is in Region %s, and the load balancer is in %s", n.Of, n.ARN, of, n.Region)
+		case world != "" && world != partition.Of(n.Region):
+			return fmt.Sprintf("%s %s is in partition %s, and the load balancer is in %s", n.Of, n.ARN, world, n.Region)
 		}
 		return ""
 	}},
@@ -77,12 +84,12 @@ func form(of Resource, pattern *regexp.Regexp, what string) func(Named) string {
 	}
 }
 
-// regionOf is the Region in an ARN; empty for a resource of no Region, such as one of IAM.
-func regionOf(arn string) string {
+// regionOf is the partition and the Region in an ARN. A resource of IAM has no Region.
+func regionOf(arn string) (world, region string) {
 	if parts := strings.SplitN(arn, ":", 5); len(parts) == 5 {
-		return parts[3]
+		return parts[1], parts[3]
 	}
-	return ""
+	return "", ""
 }
 
 // OfARN returns why AWS refuses an ARN for sure; empty if it may admit it. elsewhere reports that only the Region is

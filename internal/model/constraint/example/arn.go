@@ -1,6 +1,10 @@
 package example
 
-import "github.com/k8s-lbc/lbc/internal/model/constraint"
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
+)
 
 // ARNs are refused ARNs, for a load balancer in us-west-2.
 var ARNs = map[string][]constraint.Named{
@@ -18,8 +22,10 @@ var ARNs = map[string][]constraint.Named{
 	"ARN of target group": arnsOf(constraint.UserTargetGroup, "my-tg",
 		"arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/web/0123456789abcdef"),
 	"ARN of trust store": arnsOf(constraint.TrustStore, "arn:aws:acm:us-west-2:123456789012:certificate/x"),
-	"Region of ARN": arnsOf(constraint.WebACL,
-		"arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/web/00000000-0000-4000-8000-000000000001"),
+	"Region of ARN": slices.Concat(arnsOf(constraint.WebACL,
+		"arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/web/00000000-0000-4000-8000-000000000001",
+		"arn:aws-cn:wafv2:us-west-2:123456789012:regional/webacl/web/00000000-0000-4000-8000-000000000001"),
+		arnsOf(constraint.CertificateOfELB, "arn:aws-cn:iam::123456789012:server-certificate/web")),
 }
 
 // arnsOf are ARNs of resources of a kind.
