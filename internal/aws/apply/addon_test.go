@@ -180,6 +180,54 @@ func TestAnAssociationIsTriedAgainUntilAWSFindsTheNewLoadBalancer(t *testing.T) 
 	}
 }
 
+// TestNewLoadBalancerThatWAFDoesNotFindIsWaitedFor has WAF answer at first that a load balancer made just now does not
+// exist. For one that has been there for long, and for a web ACL that never exists, the answer is a refusal.
+func TestNewLoadBalancerThatWAFDoesNotFindIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	profile := account.Instant()
+	profile.LoadBalancerActive = 3 * time.Minute
+	w := newWorld(t, profile)
+	acl := w.webACL("guard")
+	missing := gate.Fault{Service: "wafv2", Action: "AssociateWebACL", Code: "WAFNonexistentItemException",
+		Message: "AWS WAF couldn't perform the operation because your resource doesn't exist.", Times: 2}
+	w.fault(missing)
+	want := shop("web", "/a/*")
+	want.LoadBalancers[0].WebACL = &acl
+	begun := w.clock.Now()
+	for range 10 {
+		_, r, err := w.pass(want, diff.Options{}, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := r.Outcomes["AssociateWebACL LoadBalancer"]
+		if o.State == apply.Waiting {
+			w.clock.Advance(o.Until.Sub(w.clock.Now()))
+			continue
+		}
+		if o.State == apply.Failed {
+			t.Fatalf("after %v: %v", w.clock.Now().Sub(begun), o.Err)
+		}
+		break
+	}
+	if got, _, _ := w.over(); got != acl {
+		t.Errorf("web ACL %q after %v", got, w.clock.Now().Sub(begun))
+	}
+
+	w.clock.Advance(10 * time.Minute)
+	w.restart() // the load balancer is active
+	w.settle(want)
+	other := w.webACL("other")
+	w.fault(missing)
+	want.LoadBalancers[0].WebACL = &other
+	_, r, err := w.pass(want, diff.Options{}, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := r.Outcomes["AssociateWebACL LoadBalancer"]; o.State != apply.Failed {
+		t.Errorf("an old load balancer: %+v", o)
+	}
+}
+
 func TestTryingAgainEndsWhenAWSNeverFindsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())

@@ -129,6 +129,9 @@ const addOnTimeout = 2 * time.Second
 // minutes.
 const mostPropagationWaits = 14
 
+// mostNotFoundWaits is the same where the answer may also mean that the resource will never exist: about half a minute.
+const mostNotFoundWaits = 5
+
 // prepareAddOn puts an operation off that needs an active load balancer. The state of a new one is read once per
 // Stabilize.
 func (r *run) prepareAddOn(ctx context.Context, s plan.Step) (Outcome, bool) {
@@ -166,10 +169,10 @@ func (r *run) interpretAddOn(s plan.Step, e awsclient.Error, failed Outcome, lb 
 		return r.wait(s, "AWS to accept calls again", failed.Err)
 	case e.Pending():
 		return r.wait(s, "the last change of the reserved capacity to end", failed.Err)
-	case e.Propagating():
-		if r.d.Inventory.Backoff(r.key, s.ID) <= mostPropagationWaits {
-			return r.wait(s, "the new resource to be visible everywhere in AWS", failed.Err)
-		}
+	case e.Propagating() && r.d.Inventory.Backoff(r.key, s.ID) <= mostPropagationWaits,
+		e.Class == diag.NotFound && on == awsop.AddOnWebACL && starting(r.d.Inventory.State(r.key, lb)) &&
+			r.d.Inventory.Backoff(r.key, s.ID) <= mostNotFoundWaits: // the web ACL is missing, or the new load balancer
+		return r.wait(s, "the new resource to be visible everywhere in AWS", failed.Err)
 	case e.Disagrees(), e.Class == diag.Transient:
 		r.d.Inventory.ForgetAddOns(lb) // AWS differs from the cache, or the effect of the call is unknown
 	case e.Class == diag.NotFound && on == awsop.AddOnWebACL:
