@@ -22,7 +22,7 @@ type deletionCause struct {
 	Removal stack.Removal
 }
 
-// deletions is the table of docs/decisions/0014-what-may-delete.md.
+// deletions is the table of docs/operations/deletions.md.
 func deletions() []deletionCause {
 	return []deletionCause{
 		{"All objects of the load balancer are being deleted", "the objects' `deletionTimestamp`, read by `front`",
@@ -60,7 +60,7 @@ type disappearance struct {
 	Test    string // of internal/controller, that shows it
 }
 
-// disappearances is the second table of docs/decisions/0014-what-may-delete.md: each is a case of a cause in deletions,
+// disappearances is the second table of docs/operations/deletions.md: each is a case of a cause in deletions,
 // or of none.
 func disappearances() []disappearance {
 	const holds, admits = "nothing is deleted, with a finding", "TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer"
@@ -101,7 +101,7 @@ func disappearances() []disappearance {
 
 func TestTheTableOfDeletionsIsDocumentedAsItIs(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../../docs/decisions/0014-what-may-delete.md")
+	page, err := os.ReadFile("../../../docs/operations/deletions.md")
 	if err != nil {
 		t.Fatal(err)
 	}
