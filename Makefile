@@ -18,7 +18,7 @@ KUBERNETES_LDFLAGS := -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) 
 	-X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(KUBERNETES:v%=%))) -X k8s.io/component-base/version.gitCommit= -X k8s.io/component-base/version.gitTreeState=clean
 GO ?= go
 # The same for building, testing and linting, so that they share what is compiled. Only the standard library, but for STANDARD, is compiled with
-# inlining and with tables for debuggers. That takes a quarter off the first build and 3 percent off programs. See docs/decisions/0006-modules.md.
+# inlining and with tables for debuggers. That takes a quarter off the first build and 3 percent off programs. See docs/architecture/builds.md.
 STANDARD := bufio compress/... crypto/ecdsa crypto/elliptic crypto/hpke crypto/internal/fips140/mldsa crypto/internal/fips140/mlkem \
 	crypto/internal/fips140/rsa crypto/rsa crypto/tls crypto/x509 encoding/asn1 encoding/json/... encoding/xml fmt go/... hash/... html/template \
 	internal/profile log/... math/big mime/... net net/http/... net/textproto net/url os/... regexp/... runtime/pprof sort strings text/template/... \

@@ -161,7 +161,7 @@ func (p *page) stale(names []string, have map[string]row, what string) {
 
 func (p *page) operations() {
 	p.heading("Operations", "The controller calls an operation for the purpose that the row names.\n"+
-		"[permissions.md](permissions.md) has the rights.")
+		"[permissions.md](permissions.md) lists the IAM actions.")
 	have := maps.Clone(p.table.Operations)
 	if have == nil {
 		have = map[string]row{}
@@ -180,7 +180,7 @@ func (p *page) operations() {
 
 func (p *page) attributes() {
 	p.heading("Attributes", "The controller passes attributes on as they are, also those that AWS adds after this "+
-		"version.\nIt reports values that AWS would refuse before it calls AWS.")
+		"version.\nBefore it calls AWS, it reports values that AWS would refuse.")
 	for _, t := range attributeTypes {
 		names, have := p.sdk.Attributes[t.name], maps.Clone(p.table.Attributes[t.name])
 		if have == nil {
@@ -198,8 +198,8 @@ func (p *page) attributes() {
 }
 
 func (p *page) enumerations() {
-	p.heading("Enumerations", "Values of each type, with actions (ActionTypeEnum), transforms (TransformTypeEnum), "+
-		"protocols and target types.")
+	p.heading("Enumerations", "All values of the SDK's enumerations, such as actions (ActionTypeEnum), "+
+		"transforms (TransformTypeEnum), protocols and target types.")
 	for _, name := range slices.Sorted(maps.Keys(p.sdk.Enumerations)) {
 		values, e := p.sdk.Enumerations[name], p.table.Enumerations[name]
 		have := maps.Clone(e.Values)

@@ -1,5 +1,5 @@
 // Package budget bounds what the three programs link: how many packages, and how many megabytes. Both grow by one
-// careless import. docs/decisions/0006-modules.md tells what the packages and the megabytes are for.
+// careless import. docs/architecture/builds.md tells what the packages and the megabytes are for.
 package budget
 
 import (
@@ -33,7 +33,7 @@ func TestProgramsLinkFewPackages(t *testing.T) {
 			deps := deps(t, p)
 			if len(deps) > p.packages {
 				t.Errorf("%s links %d packages, %d more than its budget. `go list -deps %s` lists them; "+
-					"docs/decisions/0006-modules.md tells what they cost.",
+					"docs/architecture/builds.md tells what they cost.",
 					p.name, len(deps), len(deps)-p.packages, p.pkg)
 			}
 			if len(deps)+50 < p.packages {
@@ -84,7 +84,7 @@ func TestBinariesStayWithinTheirBudget(t *testing.T) {
 			}
 			t.Logf("%s has %.1f MB of %d", p.name, float64(info.Size())/1e6, p.megabytes)
 			if info.Size() > int64(p.megabytes)*1e6 {
-				t.Errorf("%s has %.1f MB, and its budget is %d. docs/decisions/0006-modules.md tells how to find what grew.", path,
+				t.Errorf("%s has %.1f MB, and its budget is %d. docs/architecture/builds.md tells how to find what grew.", path,
 					float64(info.Size())/1e6, p.megabytes)
 			}
 		})

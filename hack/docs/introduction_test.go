@@ -70,3 +70,15 @@ func TestIntroductionProblemsAreFound(t *testing.T) {
 		}
 	}
 }
+
+// TestDecisionsAreShort holds each decision to one short page. What describes behaviour is in the other pages of docs/.
+func TestDecisionsAreShort(t *testing.T) {
+	t.Parallel()
+	const most = 8 << 10
+	for name, text := range allPages(t) {
+		if strings.HasPrefix(name, "docs/decisions/0") && len(text) > most {
+			t.Errorf("%s has %d bytes, more than %d: keep the choice and its reasons, and move behaviour to another page",
+				name, len(text), most)
+		}
+	}
+}

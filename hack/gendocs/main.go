@@ -308,12 +308,12 @@ IAM allows 6,144 characters in one policy. If you need many features, print some
 `
 
 const rightsHead = `
-## Rights in the cluster
+## Permissions in the cluster
 
-The ClusterRole of the chart and of ` + "`config/rbac`" + ` has the rights in the table.
-Further rights are in these roles:
+The ClusterRole of the chart and of ` + "`config/rbac`" + ` has the permissions in the table.
+Further permissions are in these roles:
 
-| Rights on | Verbs | When |
+| Permissions on | Verbs | When |
 |---|---|---|
 | the Lease and the ConfigMaps of checkpoints, in the controller's namespace | ` + "`create`, `get`, `update`" +
 	` | always |
@@ -328,22 +328,22 @@ Further rights are in these roles:
 
 The chart sets ` + "`multiClusterTargetGroups`" + ` itself if Helm finds a TargetGroupBinding with ` +
 	"`multiClusterTargetGroup`" + `.
-The roles of the chart of the AWS Load Balancer Controller v3.5 suffice, except for optional rights and the rights on the webhooks' certificate.
-Tests compare the rights with all requests of the controller: the roles grant each request, and there is a reason for each right.
+The roles of the chart of the AWS Load Balancer Controller v3.5 suffice, except for optional permissions and those on the webhooks' certificate.
+Tests compare the permissions with all requests of the controller: the roles grant each request, and each permission has a reason.
 
-If the API server refuses a request, the controller reports the verb, the resource and a remedy until you grant the right.
+If the API server refuses a request, the controller reports the verb, the resource and a remedy until you grant the permission.
 The report is in the log, on ` + "`/readyz?verbose`" + `, in an event on the controller's pod and in ` +
 	"`lbc_degraded{reason=\"rights\"}`" + ` ([running.md](operations/running.md#what-the-controller-lacks)).
-Everything that does not need the right continues. Missing rights on Secrets are reported on the objects that name the Secrets ([running.md](operations/running.md#secrets)).
+Everything that does not need the permission continues. Missing permissions on Secrets are reported on the objects that name the Secrets ([running.md](operations/running.md#secrets)).
 
 | API group | Resources | Verbs |
 |---|---|---|
 `
 
 const optionalHead = `
-Some rights are optional. If an optional right is missing, the controller logs this once:
+Some permissions are optional. If an optional permission is missing, the controller logs this once:
 
-| Without rights on | Effect |
+| Without permissions on | Effect |
 |---|---|
 `
 

@@ -159,10 +159,10 @@ func meet(t *testing.T, key annotation.Key, first, second string) string {
 			"b Prefix / web:80"))))
 }
 
-// rows are what decision 2 says of each annotation in a group.
+// rows are what docs/shared/annotations.md says of each annotation in a group.
 func rows(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/decisions/0002-quarantine.md")
+	text, err := os.ReadFile("../../docs/shared/annotations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,9 +176,9 @@ func rows(t *testing.T) map[string]string {
 	return out
 }
 
-// TestNewcomersValueIsAsDecisionSays compares the rows of decision 2 with what comes of a newcomer of another
-// namespace.
-func TestNewcomersValueIsAsDecisionSays(t *testing.T) {
+// TestNewcomersValueIsAsPageSays compares the rows of docs/shared/annotations.md with what comes of a newcomer of
+// another namespace.
+func TestNewcomersValueIsAsPageSays(t *testing.T) {
 	t.Parallel()
 	all := rows(t)
 	for _, e := range annotation.Entries() {

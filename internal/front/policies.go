@@ -22,8 +22,8 @@ import (
 )
 
 // Governed returns the input with the rule about policies applied: annotations that hold, replace or delete a load
-// balancer count only on objects that decide in their group (decision 2). A member that has another one is set aside.
-// before is what the compiler remembers of the first load balancer of the group.
+// balancer count only on objects that decide in their group (docs/shared/policies.md). A member that has another one
+// is set aside. before is what the compiler remembers of the first load balancer of the group.
 func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 	w.key = key
 	if before != nil {

@@ -34,8 +34,8 @@ var Operations = withAccelerators(map[string]Operation{
 	"DeregisterTargets": elbv2Operation("DeregisterTargets",
 		"take pods, nodes or the ALB behind a network load balancer out of service"),
 	"DescribeAccountLimits": elbv2Operation("DescribeAccountLimits",
-		"read the account's limits, if a load balancer would exceed AWS's default limits or AWS refused an excess. Without "+
-			"the permission, the event quotes AWS's refusal"),
+		"read the account's limits, if a load balancer would exceed AWS's default limits, or AWS refused a call at a "+
+			"limit. Without the permission, the event quotes AWS's refusal"),
 	"DescribeCapacityReservation":    elbv2Operation("DescribeCapacityReservation", "compare reserved capacity"),
 	"DescribeListenerAttributes":     elbv2Operation("DescribeListenerAttributes", "compare listener attributes"),
 	"DescribeListenerCertificates":   elbv2Operation("DescribeListenerCertificates", "compare certificates"),

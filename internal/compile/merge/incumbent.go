@@ -47,7 +47,8 @@ type resolution struct {
 }
 
 // resolve finds the candidate in effect: one that was in effect before, else one whose member may change the fallback
-// that was in effect, else the first of all by protection and precedence. decision 2 has the rule as a table.
+// that was in effect, else the first of all by protection and precedence.
+// docs/shared/settings.md has the rule as a table.
 func (g *Group) resolve(q *conflict) resolution {
 	q.ofListener = strings.Contains(q.setting, "@") && !slices.ContainsFunc(q.among, func(i int) bool {
 		return g.counts(i) && g.Members[i].Authority != intent.RoutesOnly

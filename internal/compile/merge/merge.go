@@ -1,6 +1,7 @@
 // Package merge resolves conflicts of settings that the members of a group share: the value in effect is the
-// incumbent's, otherwise the strictest, otherwise the first by precedence. Decision 2 has the rules as a table, and
-// protection.go as code. Values are texts here. Its caller has the settings and their values in AWS. It is pure.
+// incumbent's, otherwise the strictest, otherwise the first by precedence. docs/shared/settings.md has the rules as a
+// table, and protection.go as code. Values are texts here. Its caller has the settings and their values in AWS. It is
+// pure.
 package merge
 
 import (

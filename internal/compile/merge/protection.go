@@ -30,8 +30,8 @@ type protection struct {
 	aside bool
 }
 
-// protections is the table of decision 2. Settings that are not listed have no protection: any member may add a tag or
-// a certificate, and a port has one holder or the protocol of its first member.
+// protections is the table of protected settings in docs/shared/settings.md. Settings that are not listed have no
+// protection: any member may add a tag or a certificate, and a port has one holder or the protocol of its first member.
 var protections = slices.Concat(protective(), []protection{
 	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
 	{"inbound-cidrs", true, true, fewerAddresses, false},

@@ -5,7 +5,7 @@
 // The first rule that matches a request answers it. Members are ordered by group.order and name, as with the existing
 // controller, with one exception: of two members with equal group.order, the one that joined later does not come before
 // one of another namespace if their rules may match the same requests. Otherwise, a member could take over traffic by
-// the choice of its name. Decision 2 has this rule in addition to others.
+// the choice of its name. docs/shared/rule-order.md describes this for users.
 package rules
 
 import (

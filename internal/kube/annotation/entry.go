@@ -153,8 +153,8 @@ var gatewayEntries = []Entry{
 		Default: "compatible, if AWS had a load balancer of the Gateway when the controller first saw it; otherwise the " +
 			"same annotation of its GatewayClass; otherwise plain-hosts"},
 	// Namespaces whose ListenerSets may take hostnames and ports that routes of other namespaces already serve at the
-	// Gateway. ListenerSets of other namespaces lose such a hostname ([decision
-	// 2](decisions/0002-quarantine.md#listenersets-of-other-namespaces)).
+	// Gateway. ListenerSets of other namespaces lose such a hostname ([ListenerSets of other
+	// namespaces](shared/listenersets.md)).
 	{Key: GatewaySettingsNamespaces, Syntax: List, Scope: OnGateway, Affects: diag.AddOn, Example: "platform,team-a",
 		Default: "only the namespace of the Gateway"},
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // policies are the annotations that hold, replace or delete a load balancer as a whole. In a group they count only on
-// the objects that decide (decision 2). Each reads a value in canonical form: "" is as without the annotation. ok is
-// false for a value that is invalid.
+// the objects that decide (docs/shared/policies.md). Each reads a value in canonical form: "" is as without the
+// annotation. ok is false for a value that is invalid.
 var policies = map[Key]func(raw string) (value string, ok bool){
 	Ownership: ownershipPolicy, ServiceOwnership: ownershipPolicy, GatewayOwnership: ownershipPolicy,
 	ClassOwnership:       ownershipPolicy,

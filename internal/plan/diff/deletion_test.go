@@ -22,7 +22,7 @@ type deletionCause struct {
 	Removal stack.Removal
 }
 
-// deletions is the table of docs/decisions/0014-what-may-delete.md.
+// deletions is the table of docs/operations/deletions.md.
 func deletions() []deletionCause {
 	return []deletionCause{
 		{"All objects of the load balancer are being deleted", "the objects' `deletionTimestamp`, read by `front`",
@@ -37,10 +37,8 @@ func deletions() []deletionCause {
 			"`front`, from what the controller remembers (`stacks/vanished.go`)", "as in the first row",
 			stack.ObjectsDeleted},
 		{"A valid edit of scheme or type replaces it", "`plan`, by the wanted type and scheme",
-			"deletion protection; the new one is active, and no object shows the old one any more. This guard does not " +
-				"apply if the old one is the network load balancer in front of an ALB, if both have one name, if the new " +
-				"one needs a target group of others that the old one uses, or if the old one has no listeners; tags read " +
-				"again", stack.NotRemoved},
+			"deletion protection; the new one is active, and no object shows the old one any more (exceptions below the " +
+				"table); tags read again", stack.NotRemoved},
 		{"A valid edit switches the frontend of an ALB off", "`compile`, as the stack has no frontend",
 			"deletion protection of the frontend; tags read again", stack.NotRemoved},
 		{"It is a duplicate: another load balancer with the same tags serves", "`plan`, by `compareBalancers`",
@@ -60,7 +58,7 @@ type disappearance struct {
 	Test    string // of internal/controller, that shows it
 }
 
-// disappearances is the second table of docs/decisions/0014-what-may-delete.md: each is a case of a cause in deletions,
+// disappearances is the second table of docs/operations/deletions.md: each is a case of a cause in deletions,
 // or of none.
 func disappearances() []disappearance {
 	const holds, admits = "nothing is deleted, with a finding", "TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer"
@@ -101,7 +99,7 @@ func disappearances() []disappearance {
 
 func TestTheTableOfDeletionsIsDocumentedAsItIs(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../../docs/decisions/0014-what-may-delete.md")
+	page, err := os.ReadFile("../../../docs/operations/deletions.md")
 	if err != nil {
 		t.Fatal(err)
 	}

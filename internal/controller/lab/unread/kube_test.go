@@ -148,7 +148,7 @@ func kindsOfThePage(t *testing.T) map[string]string {
 		types[plural] = lab.KindOf(k.Object)
 	}
 	out := map[string]string{"secrets": types["secrets"]}
-	_, rights, _ := strings.Cut(string(page), "\n## Rights in the cluster\n")
+	_, rights, _ := strings.Cut(string(page), "\n## Permissions in the cluster\n")
 	rows := regexp.MustCompile(`(?m)^\| [^|]+ \| ([^|]+) \| ([^|]+) \|$`).FindAllStringSubmatch(rights, -1)
 	for _, row := range rows {
 		if !strings.Contains(row[2], "`get`") && !strings.Contains(row[2], "`list`") {
