@@ -142,6 +142,11 @@ func (t *translation) attributes() map[string]intent.Field[string] {
 			t.read.Ignored(k, fmt.Sprintf("annotation %s has an effect only together with %s: \"true\"", k,
 				annotation.ServiceAccessLog), "set it, or remove this one")
 		}
+		if _, declared := out[accessLogEnabled]; log.Set && !declared {
+			t.read.Ignored(annotation.ServiceAccessLog, fmt.Sprintf("annotation %s has no effect: false does not end logs that "+
+				"are on", annotation.ServiceAccessLog), fmt.Sprintf("to end them, add %s=false to annotation %s", accessLogEnabled,
+				annotation.ServiceAttributes))
+		}
 	}
 	if cross := t.read.Bool(annotation.ServiceCrossZone); cross.Set {
 		set(crossZone, intent.Of(strconv.FormatBool(cross.Value), cross.Source))

@@ -14,6 +14,20 @@ import (
 
 var web = diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}
 
+// TestLineBreakEndsNoPairOfAMap has pairs on lines of their own, which AWS would refuse as one value. Line breaks after
+// commas, and within a value that is no list of pairs, are no mistake.
+func TestLineBreakEndsNoPairOfAMap(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"a=1\nb=2": `a line break does not end the pair "a=1": a comma does`, "a=1,\nb=2": "", "a=1\n": "", "a=1\n2": "",
+	} {
+		_, err := decodeMap(&Entry{}, "k", in)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", in, err)
+		}
+	}
+}
+
 func TestMapsAreSplitAsUsersOfTheExistingControllerKnow(t *testing.T) {
 	t.Parallel()
 	type m = map[string]string

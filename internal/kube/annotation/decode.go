@@ -74,11 +74,14 @@ func decodeMap(_ *Entry, k Key, raw string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, item := range items(raw) {
 		key, value, ok := strings.Cut(item, "=")
-		key = strings.TrimSpace(key)
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		if !ok || key == "" {
 			return nil, fmt.Errorf("%s: %q is not a list of key=value pairs", k, raw)
 		}
-		out[key] = strings.TrimSpace(value)
+		if first, rest, lines := strings.Cut(value, "\n"); lines && strings.Contains(rest, "=") {
+			return nil, fmt.Errorf("%s: a line break does not end the pair %q: a comma does", k, key+"="+first)
+		}
+		out[key] = value
 	}
 	return out, nil
 }
