@@ -348,6 +348,9 @@ func TestWhatNoAPIServerStoresIsAnError(t *testing.T) {
 		"a port that is none": {
 			`a.test`, `{path: /, pathType: Prefix, backend: {service: {name: s, port: {number: 70000}}}}`,
 			"70000 is not a port"},
+		"a number as a name": {
+			`a.test`, `{path: /, pathType: Prefix, backend: {service: {name: s, port: {name: "80"}}}}`,
+			"write the number 80 without quotes"},
 		"no Service": {`a.test`, `{path: /, pathType: Prefix, backend: {}}`, "there is no backend"},
 		"a Service without name": {`a.test`, `{path: /, pathType: Prefix, backend: {service: {port: {number: 80}}}}`,
 			"the Service has no name"},
@@ -361,6 +364,43 @@ spec: {ingressClassName: alb, rules: [{host: %s, http: {paths: [%s]}}]}
 		told := strings.Contains(out, "the API server refuses the object: ") && strings.Contains(out, "[InvalidManifest]")
 		if (tc.want != "") != told || !strings.Contains(out, tc.want) || (tc.want != "") != (err != nil) {
 			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// TestServicesThatNoAPIServerStoresFail has Services, and keys of annotations, that the API server refuses: lint reports
+// them, and plan fails.
+func TestServicesThatNoAPIServerStoresFail(t *testing.T) {
+	t.Parallel()
+	service := func(annotations, ports string) string {
+		return fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: web, annotations: {%s}}\n"+
+			"spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, selector: {app: s}, ports: [%s]}\n", annotations,
+			ports)
+	}
+	for _, c := range []struct{ annotations, ports, want string }{
+		{"", "{name: http, port: 80, targetPort: web}", ""},
+		{"", "{name: http, port: 80}, {name: dns, port: 80, protocol: UDP}", ""},
+		{"Example.com/Key_1.x: a", "{port: 80}", ""},
+		{"", "", "there is no port (spec.ports)"},
+		{"", "{port: 80}, {port: 81}", "each needs a name (spec.ports[0])"},
+		{"", "{name: HTTP, port: 80}", `"HTTP" is not the name of a port (spec.ports[0].name)`},
+		{"", "{name: a, port: 80}, {name: a, port: 81}", "two ports have the name a (spec.ports[1].name)"},
+		{"", "{name: a, port: 80}, {name: b, port: 80}", "two ports are 80/TCP (spec.ports[1])"},
+		{"", "{port: 70000}", "70000 is not a port (spec.ports[0].port)"},
+		{"", "{port: 80, targetPort: 70000}", "70000 is not a port (spec.ports[0].targetPort)"},
+		{"", `{port: 80, targetPort: "8080"}`, "write the number 8080 without quotes"},
+		{`"a:b": c`, "{port: 80}", `write a: "b=c"`},
+		{`"a b": c`, "{port: 80}", `"a b" is not the key of an annotation (metadata.annotations[a b])`},
+	} {
+		in := service(c.annotations, c.ports)
+		out, _, err := lbc(t, in, "lint", "-")
+		if told := strings.Contains(out, "[InvalidManifest]"); (c.want != "") != told || !strings.Contains(out, c.want) ||
+			told != (err != nil) {
+			t.Errorf("lint %s %s: %v\n%s", c.annotations, c.ports, err, out)
+		}
+		if _, errOut, err := lbc(t, in, "plan", "-"); (c.want != "") != errors.Is(err, exitInvalid) ||
+			c.want != "" && !strings.Contains(errOut, "the API server refuses the object: ") {
+			t.Errorf("plan %s %s: %v\n%s", c.annotations, c.ports, err, errOut)
 		}
 	}
 }

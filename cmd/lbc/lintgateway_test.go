@@ -101,7 +101,7 @@ func TestUnreadKindsAreCountedOrReported(t *testing.T) {
 		"b.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: b}\n---\napiVersion: example.com/v1\nkind: " +
 			"Widget\nmetadata: {name: c}\n",
 		"c.yaml": "apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: {name: g, namespace: " +
-			"shop}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n",
+			"shop}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -126,6 +126,10 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	}
 	hint(errOut, src.assumedClasses)
 	leftOut := src.sayBroken(errOut)
+	refused, err := src.sayUnstorable(errOut)
+	if err != nil {
+		return err
+	}
 	all, err := o.everything(ctx, src)
 	if err != nil {
 		return err
@@ -138,7 +142,7 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 			return err
 		}
 	}
-	return o.verdict(errOut, all, leftOut)
+	return o.verdict(errOut, all, leftOut || refused)
 }
 
 // everything makes the plans of load balancers, accelerators and bindings, and judges them.
