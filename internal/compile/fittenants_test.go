@@ -173,6 +173,7 @@ func TestEditTakesThePlaceOfAPortThatOthersClaim(t *testing.T) {
 	standing(&f)
 	f.Existing.Type, f.Existing.Families = stack.Network, map[string][]string{"shop/web:2001": {stack.IPv4}}
 	f.Details.TargetGroups = map[string]string{"arn:mal": "mal/old:1000", "arn:web": "shop/web:2001"}
+	f.Details.GroupAttributes = map[string]map[string]string{"shop/web:2001": {}}
 	for _, p := range append(numbers(1000, 49), 2001) {
 		to := "arn:mal"
 		if p == 2001 {

@@ -161,7 +161,10 @@ func (b *build) noteHidden(redirect int32) {
 			if tells(declaredRule{by.Member, by.Route.Source}) {
 				continue
 			}
-			d.Text, d.Remedy = hiddenText(r.hidden, b.members[by.Member].Object)
+			d.Text, d.Remedy = b.hiddenText(r.hidden)
+			if guards(&r.hidden.Rule) && !guards(by) {
+				d.Code = diag.GuardNotApplied
+			}
 		}
 		b.note(at.member, d)
 	}
@@ -198,8 +201,12 @@ func (b *build) noteHiddenParts(at declaredRule, r *reach, tells func(declaredRu
 		texts[by] = append(texts[by], text)
 	}
 	for _, by := range order {
-		_, remedy := hiddenText(first[by], b.members[by.member].Object)
-		b.note(at.member, diag.New(b.members[at.member].Object, at.source.Place(), diag.HiddenRule, fmt.Sprintf(
+		_, remedy := b.hiddenText(first[by])
+		code := diag.HiddenRule
+		if guards(&first[by].Rule) && !guards(first[by].By) {
+			code = diag.GuardNotApplied
+		}
+		b.note(at.member, diag.New(b.members[at.member].Object, at.source.Place(), code, fmt.Sprintf(
 			"no request reaches a part of this rule %s: %s of %s matches all of its requests and comes first",
 			diag.Some(texts[by]), by.source.Path(), b.members[by.member].Object), remedy))
 	}
@@ -222,25 +229,47 @@ func (b *build) told(at declaredRule, note diag.Code) bool {
 	return slices.ContainsFunc(m.Diagnostics, tells) || slices.ContainsFunc(b.notes[at.member], tells)
 }
 
+// guards reports whether a rule protects what it matches: it denies requests, or lets them pass with a login only.
+func guards(r *rules.Rule) bool {
+	return slices.ContainsFunc(r.Actions, func(a stack.Action) bool {
+		switch a.Type {
+		case stack.ActionAuthenticateOIDC, stack.ActionAuthenticateCognito, stack.ActionValidateJWT:
+			return true
+		case stack.ActionFixedResponse:
+			return strings.HasPrefix(a.FixedResponse.StatusCode, "4")
+		case stack.ActionForward, stack.ActionRedirect:
+		}
+		return false
+	})
+}
+
 // hiddenText says which rule answers the requests of another one, and what to write instead.
-func hiddenText(h *rules.Hidden, by diag.Object) (text, remedy string) {
-	where := h.By.Route.Source.Path()
+func (b *build) hiddenText(h *rules.Hidden) (text, remedy string) {
+	first := &b.members[h.By.Member]
+	by, where := first.Object, h.By.Route.Source.Path()
 	if h.Rule.Route.Source.Path() == defaultBackendPath {
 		return fmt.Sprintf("no request reaches the default backend: %s of %s matches all requests", where, by),
 			"remove the default backend, or narrow that rule"
 	}
 	text = fmt.Sprintf("no request reaches this rule (%s): %s of %s matches all of its requests and comes first",
 		stack.ConditionsText(h.Rule.Conditions), where, by)
-	remedy = "use another host or path, or narrow that rule"
-	switch {
-	case !expression(h.Rule.Conditions) || expression(h.By.Conditions):
-	case by.Kind == "Ingress" && h.By.Member == h.Rule.Member:
+	remedy = "use another host or path"
+	own, ingress := h.By.Member == h.Rule.Member, by.Kind == "Ingress"
+	switch patterns := expression(h.Rule.Conditions) && !expression(h.By.Conditions); {
+	case patterns && ingress && own:
 		remedy = "paths of type Prefix come before regular expressions: write that path after this one, with pathType " +
 			"ImplementationSpecific and as a regular expression (/^/.* for /, with use-regex-path-match), or narrow it"
-	case by.Kind == "Ingress":
-	default:
+	case patterns && !ingress:
 		remedy = "prefixes come before regular expressions: write that path as a regular expression in a later " +
 			"rule, or narrow it"
+	case ingress && overlap.Covers(h.Rule.Conditions, h.By.Conditions):
+		remedy += ", or remove one of the two rules"
+	case ingress && own:
+		remedy += ", or write this path before that one, both with pathType ImplementationSpecific"
+	case ingress && first.Order > rules.LowestOrder:
+		remedy += fmt.Sprintf(", or give this Ingress a group.order below %d, to come first", first.Order)
+	default:
+		remedy += ", or narrow that rule"
 	}
 	return text, remedy
 }

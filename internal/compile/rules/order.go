@@ -113,7 +113,7 @@ func (l *Listener) memberOrder() []int {
 // comes first.
 func (l *Listener) noteBehind(m, other *Member, mine, theirs *intent.Route) {
 	remedy := "use another host or path"
-	if m.Order > lowestOrder {
+	if m.Order > LowestOrder {
 		remedy += fmt.Sprintf(", or a group.order below %d to come in front of it", m.Order)
 	}
 	l.Note(m.Index, diag.New(m.Object, mine.Source.Place(), diag.OverlappingRule,
@@ -165,8 +165,8 @@ func onlyHostsAndPaths(conditions []stack.Condition) bool {
 	})
 }
 
-// lowestOrder is the lowest group.order.
-const lowestOrder = -1000
+// LowestOrder is the lowest group.order.
+const LowestOrder = -1000
 
 // Requests describes the requests that a rule matches.
 func Requests(conditions []stack.Condition) (out string) {
