@@ -72,7 +72,7 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 			nil
 	case "test", "all":
 		suites := []suite{
-			{name: "packages with concurrency, race detector on", dir: ".", race: true, args: []string{"-timeout=40m"},
+			{name: "packages with concurrency, race detector on", dir: ".", race: true, args: []string{"-timeout=2h"},
 				packages: concurrent},
 			{name: "other packages", dir: ".", args: []string{"-timeout=20m"}, packages: others},
 			image,
@@ -88,7 +88,7 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 		}
 		if name == "all" {
 			suites = slices.Insert(suites, 1, suite{name: "packages with concurrency, every seed", dir: ".", args: []string{
-				"-timeout=40m"}, packages: concurrent})
+				"-timeout=2h"}, packages: concurrent})
 			for i := range suites {
 				if !suites[i].race {
 					suites[i].env = []string{longtest.Variable + "=1"}
@@ -104,7 +104,7 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 // in "all".
 func longForms(ctx context.Context) ([]suite, error) {
 	suites := []suite{
-		{name: "packages with long forms", dir: ".", args: []string{"-timeout=40m"}},
+		{name: "packages with long forms", dir: ".", args: []string{"-timeout=2h"}},
 		{name: "end to end, packages with long tests", dir: "playground", args: playgroundArgs},
 	}
 	for i := range suites {
@@ -328,6 +328,6 @@ func longOf(packages []pack, paths []string, slice string) (suite, error) {
 			s.packages = append(s.packages, p.path)
 		}
 	}
-	s.args = []string{"-timeout=40m", "-run=^(" + strings.Join(names, "|") + ")$"}
+	s.args = []string{"-timeout=2h", "-run=^(" + strings.Join(names, "|") + ")$"}
 	return s, nil
 }
