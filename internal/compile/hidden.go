@@ -133,7 +133,7 @@ func (b *build) noteHidden(redirect int32) {
 		r := b.reaches[at]
 		m := &b.members[at.member]
 		if at.source.Path() == "" || r.reached && len(r.parts) == 0 || ofListener(at.source.Object()) ||
-			b.told(at, diag.OverlappingRule) {
+			b.answersTold(at, r) {
 			continue
 		}
 		if r.reached {
@@ -162,6 +162,9 @@ func (b *build) noteHidden(redirect int32) {
 				continue
 			}
 			d.Text, d.Remedy = hiddenText(r.hidden, b.members[by.Member].Object)
+			if r.hidden.Rule.Route.Guard {
+				d.Code = diag.GuardNotApplied
+			}
 		}
 		b.note(at.member, d)
 	}
@@ -222,6 +225,20 @@ func (b *build) told(at declaredRule, note diag.Code) bool {
 	return slices.ContainsFunc(m.Diagnostics, tells) || slices.ContainsFunc(b.notes[at.member], tells)
 }
 
+// answersTold reports whether findings say already which rule answers the requests of a rule as declared. That a guard
+// answers with an error does not say that the guard answers no request.
+func (b *build) answersTold(at declaredRule, r *reach) bool {
+	m := &b.members[at.member]
+	if slices.ContainsFunc(b.notes[at.member], func(d diag.Diagnostic) bool {
+		return d.Code == diag.GuardNotApplied && d.Path == at.source.Place()
+	}) {
+		return true
+	}
+	failing := !r.reached && r.hidden != nil && r.hidden.By != nil && r.hidden.Rule.Route.Guard &&
+		r.hidden.Rule.Route.Failing && m.State == quarantine.Current && !r.leftOut
+	return !failing && b.told(at, diag.OverlappingRule)
+}
+
 // hiddenText says which rule answers the requests of another one, and what to write instead.
 func hiddenText(h *rules.Hidden, by diag.Object) (text, remedy string) {
 	where := h.By.Route.Source.Path()
@@ -233,6 +250,8 @@ func hiddenText(h *rules.Hidden, by diag.Object) (text, remedy string) {
 		stack.ConditionsText(h.Rule.Conditions), where, by)
 	remedy = "use another host or path, or narrow that rule"
 	switch {
+	case h.Rule.Route.Guard && !h.Rule.Route.Verbatim && h.By.Member == h.Rule.Member:
+		remedy = "write that rule after this one, or narrow it"
 	case !expression(h.Rule.Conditions) || expression(h.By.Conditions):
 	case by.Kind == "Ingress" && h.By.Member == h.Rule.Member:
 		remedy = "paths of type Prefix come before regular expressions: write that path after this one, with pathType " +

@@ -273,7 +273,7 @@ func (t *translation) unit(r *routeRule, j int, p *place, h placedHost) *unit {
 	}
 	u := &unit{position: position, route: intent.Route{
 		Source: t.source(r.at), Ports: []int32{p.port}, Precedence: c.Precedence(position), Verbatim: c == rule.Compatible,
-		Conditions: conditions, Withdrawn: r.withdrawn,
+		Conditions: conditions, Withdrawn: r.withdrawn, Guard: r.guarded && position.Expression(),
 	}}
 	if c == rule.Standard {
 		u.route.Alternative = int32(r.index) + 1
