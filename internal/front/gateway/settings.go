@@ -203,7 +203,7 @@ func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp inte
 			stack.Dualstack) {
 			ranges.Value = append(ranges.Value, "::/0")
 		}
-		t.ignored(lists.Source, "without sourceRanges, all addresses are admitted in rule construction compatible",
+		t.ignoredGuard(true, lists.Source, "without sourceRanges, all addresses are admitted in rule construction compatible",
 			"set sourceRanges, also to an empty list, or annotate the Gateway with "+ConstructionAnnotation+": standard")
 	}
 	if f := configuration.Value(l.configuration, "enableICMP", func(s *spec) *bool { return s.EnableICMP }); f.Value {

@@ -107,7 +107,7 @@ func implied(x, y stack.Condition) bool {
 	case stack.PathPattern:
 		same = wider
 	case stack.SourceIP:
-		same = contains
+		same = Contains
 	case stack.HTTPHeader, stack.RequestMethod, stack.QueryString:
 	}
 	within := func(v string) bool { return slices.ContainsFunc(x.Values, func(p string) bool { return same(p, v) }) }
@@ -193,8 +193,8 @@ func begins(expression string) (pattern string, ok bool) {
 	return string(literal) + "*", true
 }
 
-// contains reports whether all addresses of a range are in another one.
-func contains(wide, narrow string) bool {
+// Contains reports whether all addresses of a range are in another one.
+func Contains(wide, narrow string) bool {
 	w, err := netip.ParsePrefix(wide)
 	n, bad := netip.ParsePrefix(narrow)
 	return wide == narrow || err == nil && bad == nil && w.Bits() <= n.Bits() && w.Contains(n.Addr())
