@@ -120,6 +120,35 @@ func TestRoutesOfNetworkLoadBalancers(t *testing.T) {
 	}
 }
 
+// TestTargetsOfOtherProtocolAreRefusedWhereTheyAreWritten has a protocol of targets that fits one of two listeners, and
+// an application load balancer behind UDP.
+func TestTargetsOfOtherProtocolAreRefusedWhereTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	const chained = "{kind: Gateway, group: gateway.networking.k8s.io, name: ready, port: 443}"
+	const db = "{name: db, port: 5432}"
+	of := func(protocol string) string {
+		return "\n---\nkind: TargetGroupConfiguration\nmetadata: {name: own}\nspec: {targetReference: {name: db}, " +
+			"defaultConfiguration: {protocol: " + protocol + "}}"
+	}
+	for name, c := range map[string]struct{ route, want, refused string }{
+		"TLS": {of("TLS") + networkRoute("TCPRoute", "r", "tcp}, {name: gw, sectionName: ends", backs(db)),
+			"443 TLS → db:ip:TLS=1\n5432 TCP →", "TargetGroupConfiguration shop/own, spec.defaultConfiguration.protocol: a " +
+				"listener of protocol TCP cannot forward to targets of protocol TLS"},
+		"UDP": {of("UDP") + networkRoute("TCPRoute", "r", "tcp", backs(db)), "5432 TCP →",
+			"a listener of protocol TCP cannot forward to targets of protocol UDP"},
+		"both": {of("TCP_UDP") + networkRoute("TCPRoute", "r", "tcp", backs(db)), "5432 TCP → db:ip:TCP_UDP=1", ""},
+		"load balancer": {networkRoute("UDPRoute", "r", "udp", backs(chained)), "5353 UDP →",
+			"a listener of protocol UDP cannot forward to targets of protocol TCP"},
+	} {
+		d := Translate(input(t, rule.Standard, decode(t, aroundNetwork+c.route)))[0]
+		told := problemText(d.Refused) + problemText(d.Partly)
+		if diff := cmp.Diff(c.want, listenersText(d)); diff != "" || !strings.Contains(told, c.refused) || c.refused == "" &&
+			told != "" {
+			t.Errorf("%s: %s, told %q", name, diff, told)
+		}
+	}
+}
+
 // TestTheOldestRouteServesAPort has two routes; the other one is accepted, with a note.
 func TestTheOldestRouteServesAPort(t *testing.T) {
 	t.Parallel()
