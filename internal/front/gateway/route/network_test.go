@@ -2,12 +2,14 @@ package route
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -116,6 +118,24 @@ func TestRoutesOfNetworkLoadBalancers(t *testing.T) {
 		}
 		if d.Serves != !strings.HasSuffix(test.want, "→") {
 			t.Errorf("%s: serves %t", name, d.Serves)
+		}
+	}
+}
+
+// TestRouteOfInvalidListenerIsTold has listeners of which the second is not valid.
+func TestRouteOfInvalidListenerIsTold(t *testing.T) {
+	t.Parallel()
+	around := strings.Replace(aroundNetwork, "- {name: udp, protocol: UDP, port: 5353}",
+		"- {name: bad, protocol: TLS, port: 5432, tls: {mode: Passthrough}}", 1)
+	for parents, want := range map[string]bool{"bad": true, "tcp": false, "tcp}, {name: gw, port: 5432": false} {
+		d := Translate(input(t, rule.Standard, decode(t, around+networkRoute("TCPRoute", "r", parents,
+			backs("{name: db, port: 5432}")))))[0]
+		told := slices.ContainsFunc(d.Found, func(f diag.Diagnostic) bool {
+			return f.Code == diag.RouteNotAttached && f.Path == "spec.parentRefs[0]" && strings.HasPrefix(f.Text,
+				"listener bad of Gateway shop/gw is not valid, so the route serves no requests through it: port 5432 has a ")
+		})
+		if told != want {
+			t.Errorf("%s: %v", parents, d.Found)
 		}
 	}
 }
