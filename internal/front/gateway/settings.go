@@ -229,6 +229,10 @@ func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp inte
 					"does not manage their rules", "put the rules into these groups, or remove securityGroups")
 			}
 		}
+	} else if ranges.Set && len(ranges.Value) == 0 && !lists.Set {
+		t.report(ranges.Source, diag.NoClientAdmitted, "sourceRanges is empty, and there are no securityGroupPrefixes: the "+
+			"security group of the load balancer admits no clients", "add ranges or prefix lists, or remove sourceRanges to "+
+			"admit all clients")
 	}
 	return ranges, lists, icmp
 }

@@ -319,6 +319,28 @@ func TestMergingModeDecidesBetweenClassAndGateway(t *testing.T) {
 	}
 }
 
+// TestSettingsThatReachNobodyAreNoted has settings that AWS takes, and that do not do what they seem to.
+func TestSettingsThatReachNobodyAreNoted(t *testing.T) {
+	t.Parallel()
+	infrastructure := func(text string) string {
+		return strings.Replace(configured("alb", httpListener, ""), "infrastructure: {", "infrastructure: {"+text+", ", 1)
+	}
+	const at = " spec.infrastructure.annotations["
+	for text, want := range map[string]string{
+		configured("alb", httpListener, "sourceRanges: []"):                                "NoClientAdmitted spec.sourceRanges",
+		configured("alb", httpListener, "sourceRanges: [], securityGroupPrefixes: [pl-1]"): "",
+		infrastructure("annotations: {alb.ingress.kubernetes.io/inbound-cidrs: 10.0.0.0/8}"): "GuardNotApplied" + at +
+			"alb.ingress.kubernetes.io/inbound-cidrs]",
+		infrastructure("annotations: {gateway.k8s.aws/dry-run: 'true'}"): "IgnoredSetting" + at + "gateway.k8s.aws/dry-run]",
+		infrastructure("annotations: {example.com/a: b}"):                "",
+	} {
+		m, _ := translated(t, albKey(), text)
+		if got := findings(m.Diagnostics); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestOverriddenGuardsAreWarnings has settings of a Gateway, each of which a setting of its class replaces.
 func TestOverriddenGuardsAreWarnings(t *testing.T) {
 	t.Parallel()

@@ -200,6 +200,7 @@ func (t *translation) noteIgnored() {
 					reservedPrefix(string(k)), "remove the key")
 			}
 		}
+		t.noteInfrastructure(i.Annotations)
 		for _, k := range slices.Sorted(maps.Keys(i.Annotations)) {
 			if reserved(string(k)) {
 				t.ignored(t.here("spec.infrastructure.annotations["+string(k)+"]"),
@@ -235,6 +236,24 @@ func (t *translation) noteIgnored() {
 			t.ignored(t.source(l, "tls.options"), "the controller knows no option",
 				"use a LoadBalancerConfiguration, such as its sslPolicy")
 		}
+	}
+}
+
+// noteInfrastructure notes annotations of spec.infrastructure, which only TargetGroupBindings get, that the controller
+// reads elsewhere.
+func (t *translation) noteInfrastructure(all map[gatewayv1.AnnotationKey]gatewayv1.AnnotationValue) {
+	written := make(map[string]string, len(all))
+	for k, v := range all {
+		written[string(k)] = string(v)
+	}
+	var f annotation.Findings
+	annotation.CheckKind(&f, diag.Object{Kind: "TargetGroupBinding"}, written)
+	for _, d := range f.List() {
+		d.Object = Object(t.Gateway)
+		d.Path = "spec.infrastructure.annotations" + strings.TrimPrefix(d.Path, "metadata.annotations")
+		d.Text = "TargetGroupBindings get the annotations of spec.infrastructure: " + strings.Replace(d.Text, " on this object",
+			" there", 1)
+		t.add(d)
 	}
 }
 
