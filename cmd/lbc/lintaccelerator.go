@@ -2,6 +2,8 @@ package main
 
 import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/check"
 )
 
@@ -22,14 +24,22 @@ func (o *lintOptions) acceleratorFindings(src *source, p placed, ga *agav1beta1.
 	return out
 }
 
-// unservedAccelerators are findings about GlobalAccelerators that have no effect with the flags of the controller.
-func (o *lintOptions) unservedAccelerators(src *source) (out []finding) {
-	if o.config.ServesAccelerators() {
-		return nil
-	}
+// unservedAccelerators are findings about GlobalAccelerators, or parts of them, that have no effect with the flags of
+// the controller and the load balancers that are planned.
+func (o *lintOptions) unservedAccelerators(src *source, planned []offline.Result) (out []finding) {
 	text, remedy := acceleratorsOff(&o.config)
+	planner := offline.AcceleratorPlanner{Config: &o.config, Planned: planned}
 	for _, p := range src.fromFiles {
-		if _, ok := p.object.(*agav1beta1.GlobalAccelerator); ok {
+		ga, ok := p.object.(*agav1beta1.GlobalAccelerator)
+		if ok && o.config.ServesAccelerators() {
+			for _, d := range planner.Ignored(objects.New(src.reader), ga) {
+				x := findingAt(p, d)
+				x.Severity = severityNote
+				out = append(out, x)
+			}
+			continue
+		}
+		if ok {
 			out = append(out, finding{File: p.file, Line: p.line(""), Severity: severityWarning, Object: nameOf(p.object),
 				Reason: codeIgnoredKind, Message: text, Remedy: remedy})
 		}

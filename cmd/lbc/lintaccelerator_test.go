@@ -49,6 +49,25 @@ func TestLintChecksGlobalAccelerator(t *testing.T) {
 	}
 }
 
+// TestLintNotesPortsWithoutListener has an accelerator and the load balancer of its endpoint in one file.
+func TestLintNotesPortsWithoutListener(t *testing.T) {
+	t.Parallel()
+	const service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop, annotations: " +
+		"{service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip}}\nspec: {type: LoadBalancer, " +
+		"loadBalancerClass: service.k8s.aws/nlb, selector: {app: web}, ports: [{port: 80}]}\n---\n"
+	const of = "apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: {name: web, namespace: shop}\n" +
+		"spec: {listeners: [{protocol: TCP, portRanges: [{fromPort: %, toPort: %}], endpointGroups: [{endpoints: " +
+		"[{type: Service, name: web}]}]}]}\n"
+	for port, want := range map[string]bool{"80": false, "443": true} {
+		out, _, err := lbc(t, service+strings.ReplaceAll(of, "%", port), "lint", "-",
+			"--feature-gates=GlobalAcceleratorController=true")
+		if told := strings.Contains(out, "note: GlobalAccelerator shop/web: Service/shop/web has no listener for TCP ports "+
+			"443 to 443"); told != want || err != nil {
+			t.Errorf("%s: %v\n%s", port, err, out)
+		}
+	}
+}
+
 func TestLintRefusesUnknownFieldsAndVersionsOfGlobalAccelerators(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -71,6 +71,8 @@ func TestLintFindsWhatIsWrongWithABindingWithoutAnAccount(t *testing.T) {
 			"spec.networking.ingress[0].from[0]", "either an ipBlock or a securityGroup"},
 		{"targetType: instance, " + open("from: [{securityGroup: {groupID: sg-1}}], ports: [{port: http}]"),
 			"spec.networking.ingress[0].ports[0].port", "named ports can only be used with pod endpoints"},
+		{open("from: [{securityGroup: {groupID: sg-1}}], ports: [{port: 70000}]"),
+			"spec.networking.ingress[0].ports[0].port", "port 70000 is not within 1 and 65535"},
 		{open("from: [{securityGroup: {groupID: sg-1}}], ports: [{protocol: SCTP}]"),
 			"spec.networking.ingress[0].ports[0].protocol", "is not one of TCP, UDP"},
 	} {
@@ -109,6 +111,26 @@ func TestLintFindsTwoBindingsOfATargetGroupThatTheyDoNotShare(t *testing.T) {
 		if n := strings.Count(out, "is already bound by TargetGroupBinding default/"); n != want ||
 			strings.Count(out, "(spec.targetGroupARN) [TargetGroupBound]\n  → set spec.multiClusterTargetGroup: true") != want {
 			t.Errorf("%d findings, want %d:\n%s", n, want, out)
+		}
+	}
+}
+
+// TestLintWarnsOfBindingWithoutTargets has bindings whose Service is in no file, or whose role AWS refuses.
+func TestLintWarnsOfBindingWithoutTargets(t *testing.T) {
+	t.Parallel()
+	for spec, want := range map[string]string{
+		"serviceRef: {name: wbe, port: 80}": "Service default/wbe does not exist, so the target group has no targets " +
+			"(spec.serviceRef.name) [BackendServiceMissing]",
+		"serviceRef: {name: web, port: 80}, iamRoleArnToAssume: 'arn:aws:iam::888888888888:role/x'": "the role is of account " +
+			"888888888888, and the target group of account 123456789012",
+		"serviceRef: {name: web, port: 80}, iamRoleArnToAssume: 'arn:aws:iam::123456789012:role/x'": "",
+	} {
+		out, _, err := lbc(t, "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: b}\nspec: "+
+			"{targetGroupARN: 'arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/web/1234567890abcdef', "+
+			"targetType: ip, "+spec+"}\n---"+boundServices, "lint", "-")
+		if warned := strings.Contains(out, "warning: TargetGroupBinding default/b: "); err != nil || warned != (want != "") ||
+			!strings.Contains(out, want) {
+			t.Errorf("%s: %v\n%s", spec, err, out)
 		}
 	}
 }

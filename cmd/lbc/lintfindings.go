@@ -37,7 +37,7 @@ func (o *lintOptions) findings(ctx context.Context, src *source) ([]finding, err
 		found = append(found, o.needsConsent(src)...)
 	}
 	found = append(found, ignoredKinds(src.unread)...)
-	found = append(found, o.unservedAccelerators(src)...)
+	found = append(found, o.unservedAccelerators(src, got.Stacks)...)
 	diagnostics, err := o.diagnostics(ctx, src, got)
 	if err != nil {
 		return nil, err

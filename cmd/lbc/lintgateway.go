@@ -45,6 +45,12 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 	flags, v := settings.GatewayConfig(&o.config), objects.New(src.reader)
 	for _, p := range src.fromFiles {
 		if c, ok := p.object.(*gatewayv1.GatewayClass); ok {
+			if meant := flags.Meant(c); meant != "" {
+				out = append(out, finding{File: p.file, Line: p.line("spec.controllerName"), Severity: severityWarning,
+					Object: nameOf(c), Field: "spec.controllerName", Reason: codeNothingNamed, Message: fmt.Sprintf("no controller "+
+						"of load balancers has the name %s, so Gateways of this class have none", c.Spec.ControllerName),
+					Remedy: fmt.Sprintf("did you mean %s?", meant)})
+			}
 			if problem := gateway.ClassProblem(v, flags, c); problem != nil {
 				all = append(all, offline.Unmet{Object: owner.Object(c), Path: "spec.parametersRef", Reason: problem.Reason,
 					Message: problem.Message})

@@ -33,6 +33,8 @@ func TestEachMistakeOfAGatewayOrRouteIsFoundWithItsReason(t *testing.T) {
 		{"a class without its configuration", ", parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, " +
 			"namespace: x, name: lbc}", "", "", "warning: GatewayClass alb: spec.parametersRef names " +
 			"LoadBalancerConfiguration x/lbc, which does not exist (spec.parametersRef) [InvalidParameters]"},
+		{"a misspelt controller", "s", "", "", "warning: GatewayClass alb: no controller of load balancers has the name " +
+			"gateway.k8s.aws/albs, so Gateways of this class have none (spec.controllerName) [NothingNamed]"},
 		{"a class with another kind", ", parametersRef: {group: '', kind: ConfigMap, namespace: x, name: lbc}", "", "",
 			"error: GatewayClass alb: spec.parametersRef names a ConfigMap"},
 		{"an address that is none", "", ", addresses: [{type: Hostname, value: a.example.com}]", "",

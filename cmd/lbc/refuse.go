@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
@@ -46,6 +47,7 @@ func (o *lintOptions) refusals(src *source) []finding {
 			for _, d := range unservable(v, x) {
 				out = append(out, findingAt(p, d))
 			}
+			out = append(out, o.unbindable(v, p, x)...)
 			if !bindingobject.OfStack(x.Labels) { // plans have those of stacks
 				for _, d := range bindings.WideSources(o.config.AllowedNetworking(), x) {
 					out = append(out, findingAt(p, d))
@@ -105,6 +107,40 @@ func unservable(v *objects.View, b *v1beta1.TargetGroupBinding) (found diag.List
 	return append(found, networkingMistakes(b)...)
 }
 
+// unbindable are warnings about a binding that most likely registers no targets.
+func (o *lintOptions) unbindable(v *objects.View, p placed, b *v1beta1.TargetGroupBinding) (out []finding) {
+	warn := func(d diag.Diagnostic) {
+		f := findingAt(p, d)
+		f.Severity = severityWarning
+		out = append(out, f)
+	}
+	object, name := bindingobject.BindingObject(b), b.Spec.ServiceRef.Name
+	if _, ok := objects.Lookup[*corev1.Service](v, objects.Service, b.Namespace, name); !ok &&
+		v.Why(objects.Service, b.Namespace, name) == nil {
+		remedy := "create it, or correct the name"
+		if !o.fromCluster() {
+			remedy = ifElsewhere + "; otherwise " + remedy
+		}
+		warn(diag.New(object, "spec.serviceRef.name", diag.ServiceMissing, fmt.Sprintf("Service %s/%s does not exist, so the "+
+			"target group has no targets", b.Namespace, name), remedy))
+	}
+	group, role := accountOf(b.Spec.TargetGroupARN), accountOf(b.Spec.IamRoleArnToAssume)
+	if group != "" && role != "" && group != role {
+		warn(diag.New(object, "spec.iamRoleArnToAssume", diag.InvalidBinding, fmt.Sprintf("the role is of account %s, and the "+
+			"target group of account %s: AWS registers targets only with a role of the target group's account", role, group),
+			"name a role of account "+group))
+	}
+	return out
+}
+
+// accountOf is the account in an ARN; empty if it has none.
+func accountOf(arn string) string {
+	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
+		return parts[4]
+	}
+	return ""
+}
+
 // networkingMistakes are what of the networking of a binding means nothing, whatever its pods and security groups are.
 func networkingMistakes(b *v1beta1.TargetGroupBinding) (found diag.List) {
 	if b.Spec.Networking == nil {
@@ -127,6 +163,10 @@ func networkingMistakes(b *v1beta1.TargetGroupBinding) (found diag.List) {
 			}
 		}
 		for j, port := range rule.Ports {
+			if n := port.Port; n != nil && n.Type == intstr.Int && (n.IntVal < 1 || n.IntVal > 65535) {
+				note(fmt.Sprintf("spec.networking.ingress[%d].ports[%d].port", i, j), fmt.Sprintf("port %d is not within 1 and "+
+					"65535", n.IntVal), "correct the port")
+			}
 			if text, remedy := sgsync.NameWithoutPods(b, port); text != "" {
 				note(fmt.Sprintf("spec.networking.ingress[%d].ports[%d].port", i, j), text, remedy)
 			}

@@ -133,7 +133,7 @@ func (b *build) noteHidden(redirect int32) {
 		r := b.reaches[at]
 		m := &b.members[at.member]
 		if at.source.Path() == "" || r.reached && len(r.parts) == 0 || ofListener(at.source.Object()) ||
-			b.told(at, diag.OverlappingRule) {
+			b.answersTold(at, r) {
 			continue
 		}
 		if r.reached {
@@ -231,7 +231,7 @@ func (b *build) told(at declaredRule, note diag.Code) bool {
 
 // guards reports whether a rule protects what it matches: it denies requests, or lets them pass with a login only.
 func guards(r *rules.Rule) bool {
-	return slices.ContainsFunc(r.Actions, func(a stack.Action) bool {
+	return r.Route.Guard || slices.ContainsFunc(r.Actions, func(a stack.Action) bool {
 		switch a.Type {
 		case stack.ActionAuthenticateOIDC, stack.ActionAuthenticateCognito, stack.ActionValidateJWT:
 			return true
@@ -241,6 +241,20 @@ func guards(r *rules.Rule) bool {
 		}
 		return false
 	})
+}
+
+// answersTold reports whether findings say already which rule answers the requests of a rule as declared. That a guard
+// answers with an error does not say that the guard answers no request.
+func (b *build) answersTold(at declaredRule, r *reach) bool {
+	m := &b.members[at.member]
+	if slices.ContainsFunc(b.notes[at.member], func(d diag.Diagnostic) bool {
+		return d.Code == diag.GuardNotApplied && d.Path == at.source.Place()
+	}) {
+		return true
+	}
+	failing := !r.reached && r.hidden != nil && r.hidden.By != nil && r.hidden.Rule.Route.Guard &&
+		r.hidden.Rule.Route.Failing && m.State == quarantine.Current && !r.leftOut
+	return !failing && b.told(at, diag.OverlappingRule)
 }
 
 // hiddenText says which rule answers the requests of another one, and what to write instead.
@@ -256,6 +270,8 @@ func (b *build) hiddenText(h *rules.Hidden) (text, remedy string) {
 	remedy = "use another host or path"
 	own, ingress := h.By.Member == h.Rule.Member, by.Kind == "Ingress"
 	switch patterns := expression(h.Rule.Conditions) && !expression(h.By.Conditions); {
+	case h.Rule.Route.Guard && !h.Rule.Route.Verbatim && own:
+		remedy = "write that rule after this one, or narrow it"
 	case patterns && ingress && own:
 		remedy = "paths of type Prefix come before regular expressions: write that path after this one, with pathType " +
 			"ImplementationSpecific and as a regular expression (/^/.* for /, with use-regex-path-match), or narrow it"

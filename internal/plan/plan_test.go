@@ -100,3 +100,27 @@ func TestThatAPlanIsNotApprovedIsShownOnce(t *testing.T) {
 		t.Error("a step without a guard is taken for one that is not approved")
 	}
 }
+
+// TestStepsThatNeedRefusedOnesAreBlocked has a step that needs a refused one, by way of another step, and one that only
+// follows it.
+func TestStepsThatNeedRefusedOnesAreBlocked(t *testing.T) {
+	t.Parallel()
+	at := stack.Ref{Kind: "Accelerator", ID: "web"}
+	op := addEndpoint{at, "arn:lb"}
+	p := plan.Plan{Key: stack.Key{Owner: "aga.k8s.aws", ID: stack.ID{Namespace: "shop", Name: "web"}}, Steps: []plan.Step{
+		{ID: "a", Action: plan.Create, Resource: at, Op: op, Guard: &plan.Guard{Code: diag.NotSubscribed, Text: "no"}},
+		{ID: "b", Action: plan.Create, Resource: at, Op: op, Needs: []plan.StepID{"a"}, Why: []string{"new"}},
+		{ID: "c", Action: plan.Create, Resource: at, Op: op, Needs: []plan.StepID{"b"}},
+		{ID: "d", Action: plan.Create, Resource: at, Op: op, After: []plan.StepID{"a"}},
+	}}
+	want := "aga.k8s.aws:shop/web:\n" +
+		"  + Accelerator web  AddEndpoints  REFUSED: no\n" +
+		"  + Accelerator web  AddEndpoints  BLOCKED: needs a, which is refused\n" +
+		"                                   new\n" +
+		"  + Accelerator web  AddEndpoints  BLOCKED: needs a, which is refused\n" +
+		"  + Accelerator web  AddEndpoints\n" +
+		"4 to create, 0 to change, 0 to replace, 0 to delete; 1 of them refused\n"
+	if diff := cmp.Diff(want, p.Text(plan.TextOptions{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

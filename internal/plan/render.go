@@ -52,13 +52,22 @@ func (p *Plan) Text(o TextOptions) string {
 		r.wideName = max(r.wideName, len([]rune(resourceText(s.Resource))))
 		r.wideOp = max(r.wideOp, len(NameOf(s.Op)))
 	}
+	blocked := map[StepID]StepID{} // steps that are not executed, and the refused step that they need
 	for _, s := range p.Steps {
 		reasons := s.Why
+		for _, id := range s.Needs {
+			if by := blocked[id]; by != "" {
+				blocked[s.ID] = by
+			}
+		}
 		switch {
+		case s.Guard == nil && blocked[s.ID] != "":
+			reasons = append([]string{fmt.Sprintf("BLOCKED: needs %s, which is refused", blocked[s.ID])}, reasons...)
 		case s.Guard == nil || whole != nil:
 		case waits != nil && s.Guard.Code == waits.Code:
 			reasons = append([]string{"waits for its approval"}, reasons...)
 		default:
+			blocked[s.ID] = s.ID
 			reasons = append([]string{"REFUSED: " + s.Guard.Text}, reasons...)
 		}
 		r.step(s, marks[s.Action], reasons)

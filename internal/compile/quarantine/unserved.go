@@ -179,7 +179,12 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 		return nil
 	case len(one.Conditions) == 0 && len(u.Stand) > 0:
 		one.Conditions, one.Failing = u.Stand, true
-		r.report(u, "; its requests get an error")
+		if one.Guard && (r.last != nil || r.stays) { // prefixes may have served all of its requests
+			one.Guard = false
+			r.report(u, "; its requests that match no path prefix of another rule get an error")
+		} else {
+			r.report(u, "; its requests get an error")
+		}
 	case len(one.Conditions) == 0:
 		what := "rule"
 		if strings.Contains(u.Path, ".matches[") { // other matches of the rule serve
@@ -314,7 +319,7 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 	}
 	if take(r.byKey[ConditionsKey(u.Route.Conditions)], func(int, *intent.Route) bool { return true }) {
 		for i := range out { // its order is the declared one
-			out[i].Source, out[i].Precedence, out[i].Alternative = u.Route.Source, u.Route.Precedence, u.Route.Alternative
+			takePlace(&out[i], &u.Route)
 		}
 		return out
 	}
@@ -329,7 +334,7 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 		if samePorts(g, &u.Route) && !r.declared[r.requests[i]] && served(g) &&
 			overlap.Covers(g.Conditions, u.Route.Conditions) {
 			one := r.current(g)
-			one.Source, one.Precedence, one.Alternative = u.Route.Source, u.Route.Precedence, u.Route.Alternative
+			takePlace(&one, &u.Route)
 			// else the rule stays as AWS has it
 			if !one.Stays && !withheld(one.Authentication) && fits(r.member, &one, u.Route.Ports) {
 				one.Conditions = u.Route.Conditions
@@ -338,6 +343,11 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 		}
 	}
 	return nil
+}
+
+// takePlace gives a route of the last valid version the place of the route of the new one.
+func takePlace(one, of *intent.Route) {
+	one.Source, one.Precedence, one.Alternative, one.Guard = of.Source, of.Precedence, of.Alternative, of.Guard
 }
 
 // left are the routes on the port that the member no longer declares: those of the same rule, or all if there are none.

@@ -49,7 +49,7 @@ type MemberRoute struct {
 }
 
 // Order returns the routes of the listener in the order of their rules: by precedence, routes of equal precedence by
-// member. A member does not change the order of those that joined earlier: it is inserted at its place in the group, or
+// member; advance says where guards come first. A member does not change the order of those that joined earlier: it is inserted at its place in the group, or
 // behind the last member that must come first.
 func (l *Listener) Order() []MemberRoute {
 	l.noteOvertaken()
@@ -61,6 +61,7 @@ func (l *Listener) Order() []MemberRoute {
 		}
 	}
 	sorting.StableBy(out, func(a, b MemberRoute) int { return slices.Compare(a.Route.Precedence, b.Route.Precedence) })
+	l.advance(out)
 	return out
 }
 

@@ -109,9 +109,9 @@ func (c Config) Manages(class *gatewayv1.GatewayClass) bool {
 	return ok
 }
 
-// meant is the name of ours that a class most likely misspells as the name of its controller; empty if the class is
+// Meant returns the name of ours that a class most likely misspells as the name of its controller; empty if the class is
 // ours, or another controller's.
-func (c Config) meant(class *gatewayv1.GatewayClass) string {
+func (c Config) Meant(class *gatewayv1.GatewayClass) string {
 	name := class.Spec.ControllerName
 	if c.Manages(class) || slices.Contains([]gatewayv1.GatewayController{ControllerALB, ControllerNLB, ControllerAuto},
 		name) || meta.IsStatusConditionTrue(class.Status.Conditions, string(gatewayv1.GatewayClassConditionStatusAccepted)) {

@@ -87,7 +87,7 @@ func (c Config) leads(v *objects.View, r gatewayv1.ParentReference, namespace st
 		return v.Why(objects.Gateway, at.Namespace, at.Name) != nil
 	}
 	class, ok := objects.Lookup[*gatewayv1.GatewayClass](v, objects.GatewayClass, "", string(g.Spec.GatewayClassName))
-	return !ok || c.Manages(class) || c.meant(class) != ""
+	return !ok || c.Manages(class) || c.Meant(class) != ""
 }
 
 // gatewayOf is the Gateway that a ListenerSet names.

@@ -212,7 +212,8 @@ func (t *translation) noteUnmatched(
 		}
 		text := fmt.Sprintf("no listener has protocolPort %s", k)
 		t.ignoredGuard(verifies(c.Spec.MutualAuthentication), intent.At(c.Object, c.Path), text, remedy)
-		t.misspell(entryOf("listenerConfigurations", string(k)), intent.At(c.Object, c.Path), text, lacking)
+		t.misspell(entryOf("listenerConfigurations", string(k)), intent.At(c.Object, c.Path), text, lacking,
+			verifies(c.Spec.MutualAuthentication) && t.ofOwn(c.Object) && lacksVerification(lacking))
 	}
 }
 
@@ -232,11 +233,25 @@ func (t *translation) nameEntries(of map[string]bool) (lacking []string) {
 	return lacking
 }
 
+// ofOwn reports whether an object is the configuration that the Gateway itself names: that of its class may be for the
+// ports of other Gateways.
+func (t *translation) ofOwn(o diag.Object) bool {
+	return t.configurations[0] != nil && configuration.Object(t.configurations[0]) == o
+}
+
+// lacksVerification reports whether an HTTPS listener is among those without an entry.
+func lacksVerification(lacking []string) bool {
+	return slices.ContainsFunc(lacking, func(entry string) bool {
+		return strings.HasPrefix(entry, "listenerConfigurations["+https+":")
+	})
+}
+
 // misspell records an entry that names no listener. If one of the lacking entries was in effect, the entry counts as
-// misspelt: its settings, such as the authentication of clients, must not end by a mistake.
-func (t *translation) misspell(entry string, at intent.Source, text string, lacking []string) {
+// misspelt: its settings, such as the authentication of clients, must not end by a mistake. If it guards, a new load
+// balancer is not created.
+func (t *translation) misspell(entry string, at intent.Source, text string, lacking []string, guards bool) {
 	if len(lacking) > 0 {
 		t.misspelt = append(t.misspelt, intent.Misspelling{Setting: entry, Key: entry, Meant: entry, Source: at, Text: text,
-			Lacks: lacking})
+			Lacks: lacking, Guards: guards})
 	}
 }

@@ -124,7 +124,7 @@ func (l *Loaded) withoutClass(cfg Config) string {
 	if l.Class == nil {
 		return fmt.Sprintf("GatewayClass %s does not exist", l.Gateway.Spec.GatewayClassName)
 	}
-	if meant := cfg.meant(l.Class); meant != "" {
+	if meant := cfg.Meant(l.Class); meant != "" {
 		return fmt.Sprintf("GatewayClass %s names controller %q, and %q may be meant", l.Class.Name,
 			l.Class.Spec.ControllerName, meant)
 	}

@@ -56,7 +56,7 @@ func (t *translation) attach() {
 // author is the controller by whose name entries are written into the statuses of routes: that of the class, or, if the
 // class is not known, the one that has written entries before.
 func (t *translation) author() gatewayv1.GatewayController {
-	if t.Class != nil && t.config.meant(t.Class) == "" {
+	if t.Class != nil && t.config.Meant(t.Class) == "" {
 		return t.Class.Spec.ControllerName
 	}
 	sets := slices.Concat(t.listeners.Admitted, t.listeners.Rejected)

@@ -203,7 +203,7 @@ func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp inte
 			stack.Dualstack) {
 			ranges.Value = append(ranges.Value, "::/0")
 		}
-		t.ignored(lists.Source, "without sourceRanges, all addresses are admitted in rule construction compatible",
+		t.ignoredGuard(true, lists.Source, "without sourceRanges, all addresses are admitted in rule construction compatible",
 			"set sourceRanges, also to an empty list, or annotate the Gateway with "+ConstructionAnnotation+": standard")
 	}
 	if f := configuration.Value(l.configuration, "enableICMP", func(s *spec) *bool { return s.EnableICMP }); f.Value {
@@ -229,6 +229,10 @@ func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp inte
 					"does not manage their rules", "put the rules into these groups, or remove securityGroups")
 			}
 		}
+	} else if ranges.Set && len(ranges.Value) == 0 && !lists.Set {
+		t.report(ranges.Source, diag.NoClientAdmitted, "sourceRanges is empty, and there are no securityGroupPrefixes: the "+
+			"security group of the load balancer admits no clients", "add ranges or prefix lists, or remove sourceRanges to "+
+			"admit all clients")
 	}
 	return ranges, lists, icmp
 }

@@ -319,6 +319,95 @@ func TestMergingModeDecidesBetweenClassAndGateway(t *testing.T) {
 	}
 }
 
+// TestSettingsThatReachNobodyAreNoted has settings that AWS takes, and that do not do what they seem to.
+func TestSettingsThatReachNobodyAreNoted(t *testing.T) {
+	t.Parallel()
+	infrastructure := func(text string) string {
+		return strings.Replace(configured("alb", httpListener, ""), "infrastructure: {", "infrastructure: {"+text+", ", 1)
+	}
+	const at = " spec.infrastructure.annotations["
+	for text, want := range map[string]string{
+		configured("alb", httpListener, "sourceRanges: []"):                                "NoClientAdmitted spec.sourceRanges",
+		configured("alb", httpListener, "sourceRanges: [], securityGroupPrefixes: [pl-1]"): "",
+		infrastructure("annotations: {alb.ingress.kubernetes.io/inbound-cidrs: 10.0.0.0/8}"): "GuardNotApplied" + at +
+			"alb.ingress.kubernetes.io/inbound-cidrs]",
+		infrastructure("annotations: {gateway.k8s.aws/dry-run: 'true'}"): "IgnoredSetting" + at + "gateway.k8s.aws/dry-run]",
+		infrastructure("annotations: {example.com/a: b}"):                "",
+	} {
+		m, _ := translated(t, albKey(), text)
+		if got := findings(m.Diagnostics); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestOverriddenGuardsAreWarnings has settings of a Gateway, each of which a setting of its class replaces.
+func TestOverriddenGuardsAreWarnings(t *testing.T) {
+	t.Parallel()
+	const acl, guard, note = "arn:aws:wafv2:us-west-2:1:regional/webacl/", "GuardNotApplied", "IgnoredSetting"
+	verify := func(mode string) string {
+		return "listenerConfigurations: [{protocolPort: 'HTTPS:443', mutualAuthentication: {mode: " + mode + "}}]"
+	}
+	for _, c := range []struct{ own, class, want string }{
+		{"sourceRanges: [10.0.0.0/8]", "sourceRanges: [192.0.2.0/24]", guard},
+		{"sourceRanges: [10.0.0.0/8]", "sourceRanges: [10.1.0.0/16]", note},
+		{"sourceRanges: [10.0.0.0/8]", "sourceRanges: []", note},
+		{"sourceRanges: [0.0.0.0/0]", "sourceRanges: [10.0.0.0/8]", note},
+		{"securityGroupPrefixes: [pl-1]", "securityGroupPrefixes: [pl-1, pl-2]", guard},
+		{"securityGroupPrefixes: [pl-1, pl-2]", "securityGroupPrefixes: [pl-1]", note},
+		{"wafV2: {webACL: '" + acl + "a/1'}", "wafV2: {webACL: '" + acl + "b/2'}", guard},
+		{"wafV2: {webACL: none}", "wafV2: {webACL: '" + acl + "b/2'}", note},
+		{verify("verify, trustStore: a"), verify("passthrough"), guard},
+		{verify("verify, trustStore: a"), verify("verify, trustStore: b"), note},
+	} {
+		m, _ := translated(t, albKey(), "GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: "+
+			"{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: infra, name: base}}}\n"+
+			"LoadBalancerConfiguration infra/base {spec: {"+c.class+"}}\n"+
+			strings.ReplaceAll(configured("alb", "{name: a, port: 443, protocol: HTTPS}", c.own), "gatewayClassName: alb", "gatewayClassName: c"))
+		if !slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
+			return string(d.Code) == c.want && strings.Contains(d.Text, "of the GatewayClass has another value")
+		}) {
+			t.Errorf("%s under %s: %v, want %s", c.own, c.class, m.Diagnostics, c.want)
+		}
+	}
+}
+
+// TestVerificationOfNoListenerClosesNewGateways has entries for a port without a listener: of these, one counts as
+// misspelt if the HTTPS listener that clients reach verifies no clients.
+func TestVerificationOfNoListenerClosesNewGateways(t *testing.T) {
+	t.Parallel()
+	entry := func(port, mode string) string {
+		return "{protocolPort: 'HTTPS:" + port + "', mutualAuthentication: {mode: " + mode + "}}"
+	}
+	const verify, https, http = "verify, trustStore: a", "{name: a, port: 443, protocol: HTTPS}", httpListener
+	const validation = "{validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}}"
+	frontend := func(text, defaults string) string {
+		return strings.Replace(text, "{gatewayClassName", "{tls: {frontend: {default: "+defaults+", perPort: [{port: 8443, "+
+			"tls: "+validation+"}]}}, gatewayClassName", 1)
+	}
+	for name, c := range map[string]struct {
+		text   string
+		closed bool
+	}{
+		"another port":      {configured("alb", https, "listenerConfigurations: ["+entry("8443", verify)+"]"), true},
+		"passes":            {configured("alb", https, "listenerConfigurations: ["+entry("8443", "passthrough")+"]"), false},
+		"HTTP only":         {configured("alb", http, "listenerConfigurations: ["+entry("8443", verify)+"]"), false},
+		"one more":          {configured("alb", https, "listenerConfigurations: ["+entry("8443", verify)+", "+entry("443", "off")+"]"), false},
+		"of the frontend":   {frontend(configured("alb", https, ""), "{}"), true},
+		"frontend defaults": {frontend(configured("alb", https, ""), validation), false},
+		"of the class": {"GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: " +
+			"gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: infra, name: base}}}\n" +
+			"LoadBalancerConfiguration infra/base {spec: {listenerConfigurations: [" + entry("8443", verify) + "]}}\n" +
+			strings.ReplaceAll(configured("alb", https, ""), "gatewayClassName: alb", "gatewayClassName: c"), false},
+	} {
+		m, _ := translated(t, albKey(), c.text)
+		closed := slices.ContainsFunc(m.Misspelt, func(w intent.Misspelling) bool { return w.Guards })
+		if closed != c.closed {
+			t.Errorf("%s: closed %t; %+v", name, closed, m.Misspelt)
+		}
+	}
+}
+
 // TestClassThatOverridesAGuardIsAWarning has source ranges of a Gateway that those of its class replace.
 func TestClassThatOverridesAGuardIsAWarning(t *testing.T) {
 	t.Parallel()

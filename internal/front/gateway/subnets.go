@@ -19,7 +19,7 @@ import (
 // subnetList reads the subnets that a configuration lists, with their addresses.
 func (t *translation) subnetList(s *intent.Settings, list intent.Field[[]configv1.SubnetConfiguration]) {
 	invalid := func(remedy, format string, args ...any) {
-		t.report(list.Source, diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy)
+		t.report(list.Source, diag.InvalidConfiguration, fmt.Sprintf(format, args...), remedy)
 	}
 	ids, agree := each(list.Value, func(c configv1.SubnetConfiguration) string { return c.Identifier })
 	if !agree {

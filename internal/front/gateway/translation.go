@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
@@ -17,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -198,6 +200,7 @@ func (t *translation) noteIgnored() {
 					reservedPrefix(string(k)), "remove the key")
 			}
 		}
+		t.noteInfrastructure(i.Annotations)
 		for _, k := range slices.Sorted(maps.Keys(i.Annotations)) {
 			if reserved(string(k)) {
 				t.ignored(t.here("spec.infrastructure.annotations["+string(k)+"]"),
@@ -236,6 +239,24 @@ func (t *translation) noteIgnored() {
 	}
 }
 
+// noteInfrastructure notes annotations of spec.infrastructure, which only TargetGroupBindings get, that the controller
+// reads elsewhere.
+func (t *translation) noteInfrastructure(all map[gatewayv1.AnnotationKey]gatewayv1.AnnotationValue) {
+	written := make(map[string]string, len(all))
+	for k, v := range all {
+		written[string(k)] = string(v)
+	}
+	var f annotation.Findings
+	annotation.CheckKind(&f, diag.Object{Kind: "TargetGroupBinding"}, written)
+	for _, d := range f.List() {
+		d.Object = Object(t.Gateway)
+		d.Path = "spec.infrastructure.annotations" + strings.TrimPrefix(d.Path, "metadata.annotations")
+		d.Text = "TargetGroupBindings get the annotations of spec.infrastructure: " + strings.Replace(d.Text, " on this object",
+			" there", 1)
+		t.add(d)
+	}
+}
+
 // noteSelector notes a selector of namespaces that does not select.
 func (t *translation) noteSelector(at intent.Source, from *gatewayv1.FromNamespaces, selector *metav1.LabelSelector) {
 	if selector == nil || from == nil || *from == gatewayv1.NamespacesFromSelector {
@@ -261,15 +282,34 @@ func (t *translation) looser(s intent.Source) bool {
 	class, own := t.configuration[0].Spec, t.configuration[1].Spec
 	switch s.Path() {
 	case "spec.sourceRanges":
-		return !admitsAll(own.SourceRanges) && admitsAll(class.SourceRanges)
+		return !admitsAll(own.SourceRanges) && class.SourceRanges != nil &&
+			!allOf(*class.SourceRanges, *own.SourceRanges, overlap.Contains)
+	case "spec.securityGroupPrefixes":
+		return !allOf(class.SecurityGroupPrefixes, own.SecurityGroupPrefixes, func(a, b string) bool { return a == b })
 	case "spec.scheme":
 		return class.Scheme != nil && *class.Scheme == "internet-facing"
 	case "spec.shieldConfiguration":
 		return own.ShieldConfiguration != nil && own.ShieldConfiguration.Enabled
 	case "spec.wafV2":
-		return class.WAFv2 != nil && class.WAFv2.WebACL == intent.None
+		return own.WAFv2 != nil && own.WAFv2.WebACL != "" && own.WAFv2.WebACL != intent.None
+	}
+	for i := range own.ListenerConfigurations {
+		c := &own.ListenerConfigurations[i]
+		if s.Path() == "spec."+entryOf("listenerConfigurations", string(c.ProtocolPort)) {
+			return verifies(c.MutualAuthentication) && !slices.ContainsFunc(class.ListenerConfigurations,
+				func(o configv1.ListenerConfiguration) bool {
+					return o.ProtocolPort == c.ProtocolPort && verifies(o.MutualAuthentication)
+				})
+		}
 	}
 	return false
+}
+
+// allOf reports whether each value of a list is covered by one of another list.
+func allOf(list, of []string, covers func(wide, narrow string) bool) bool {
+	return !slices.ContainsFunc(list, func(v string) bool {
+		return !slices.ContainsFunc(of, func(w string) bool { return covers(w, v) })
+	})
 }
 
 // admitsAll reports whether source ranges admit all addresses of a family.
@@ -305,16 +345,21 @@ func (t *translation) noteUnusedPorts() {
 		}
 	}
 	lacking := t.nameEntries(of)
+	byDefault := validates(t.Gateway.Spec.TLS.Frontend.Default)
 	for i, p := range t.Gateway.Spec.TLS.Frontend.PerPort {
 		entry := entryOf(list, fmt.Sprint(p.Port))
 		if _, used := of[entry]; used {
 			continue
 		}
 		at, text := t.here(fmt.Sprintf("%s[%d].port", list, i)), fmt.Sprintf("no HTTPS listener has port %d", p.Port)
-		verifies := p.TLS.Validation != nil && p.TLS.Validation.Mode != gatewayv1.AllowInsecureFallback
-		t.ignoredGuard(verifies, at, text, "write the port of an HTTPS listener, or remove the entry")
-		t.misspell(entry, at, text, lacking)
+		t.ignoredGuard(validates(p.TLS), at, text, "write the port of an HTTPS listener, or remove the entry")
+		t.misspell(entry, at, text, lacking, validates(p.TLS) && !byDefault)
 	}
+}
+
+// validates reports whether a part of spec.tls.frontend keeps out clients without a valid certificate.
+func validates(c gatewayv1.TLSConfig) bool {
+	return c.Validation != nil && c.Validation.Mode != gatewayv1.AllowInsecureFallback
 }
 
 // noteUnwatched notes that routes and ListenerSets of other namespaces are not read although they are admitted.

@@ -162,7 +162,7 @@ func CheckUnnamed(f *Findings, o diag.Object, annotations map[string]string) {
 }
 
 // WithoutBalancer returns the finding about the keys of load balancers on a Service that has none; nil if it has no
-// such key.
+// such key. Clients may reach the Service through the load balancer of a Gateway, which a guard does not protect.
 func WithoutBalancer(o diag.Object, kind string, annotations map[string]string) *diag.Diagnostic {
 	var keys []string
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
@@ -173,8 +173,13 @@ func WithoutBalancer(o diag.Object, kind string, annotations map[string]string) 
 	if len(keys) == 0 {
 		return nil
 	}
-	d := diag.New(o, Key(keys[0]).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect: a Service of "+
-		"type %s has no load balancer", diag.First(keys, mostUnknown, ", "), kind),
-		"remove the annotations, or give the Service type LoadBalancer")
+	code, text := diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect: a Service of type %s has no load "+
+		"balancer", diag.First(keys, mostUnknown, ", "), kind)
+	if at := slices.IndexFunc(keys, func(k string) bool { return opens(o, Key(k), annotations) }); at >= 0 {
+		code, text = diag.GuardNotApplied, fmt.Sprintf("%s; %s restricts no requests", text, keys[at])
+		keys[0] = keys[at]
+	}
+	d := diag.New(o, Key(keys[0]).Path(), code, text, "remove the annotations, or give the Service type LoadBalancer; for "+
+		"routes of a Gateway, use a LoadBalancerConfiguration")
 	return &d
 }

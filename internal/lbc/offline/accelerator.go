@@ -80,15 +80,9 @@ func (p AcceleratorPlanner) Plans(ctx context.Context, v *objects.View, only fun
 func (p AcceleratorPlanner) plan(ctx context.Context, v *objects.View, ga *agav1beta1.GlobalAccelerator) (
 	Accelerator, error) {
 	settings := AcceleratorConfig(p.Config)
-	x := Accelerator{Object: ga, Endpoints: declare.Endpoints(v, ga)}
-	made := declare.Answers{}
-	for i := range x.Endpoints {
-		if b, ok := balancerOf(x.Endpoints[i].Name, p.Planned); ok && x.Endpoints[i].State == declare.Pending {
-			e := &x.Endpoints[i]
-			e.State, e.Host, e.Ports, e.PortProblem = declare.Hosted, b.ARN, b.Ports, b.PortProblem
-			made[e.Host] = b
-		}
-	}
+	x := Accelerator{Object: ga}
+	var made declare.Answers
+	x.Endpoints, made = p.endpoints(v, ga)
 	var needs []declare.Need
 	for _, n := range declare.Needs(settings, ga, x.Endpoints) {
 		if _, ok := made[n.Host]; !ok {
@@ -125,6 +119,33 @@ func (p AcceleratorPlanner) plan(ctx context.Context, v *objects.View, ga *agav1
 		x.Plan = acceleratordiff.Plan(x.Declared, x.Observed)
 	}
 	return x, nil
+}
+
+// endpoints are the endpoints of an accelerator, with answers about the load balancers that are planned for them.
+func (p AcceleratorPlanner) endpoints(v *objects.View, ga *agav1beta1.GlobalAccelerator) ([]declare.Endpoint,
+	declare.Answers) {
+	out, made := declare.Endpoints(v, ga), declare.Answers{}
+	for i := range out {
+		if b, ok := balancerOf(out[i].Name, p.Planned); ok && out[i].State == declare.Pending {
+			e := &out[i]
+			e.State, e.Host, e.Ports, e.PortProblem = declare.Hosted, b.ARN, b.Ports, b.PortProblem
+			made[e.Host] = b
+		}
+	}
+	return out, made
+}
+
+// Ignored returns the findings about what has no effect in an accelerator with the load balancers that are planned. It
+// reads nothing of AWS.
+func (p AcceleratorPlanner) Ignored(v *objects.View, ga *agav1beta1.GlobalAccelerator) (out diag.List) {
+	endpoints, made := p.endpoints(v, ga)
+	_, found := declare.Accelerator(AcceleratorConfig(p.Config), ga, endpoints, made, declare.Memory{})
+	for _, d := range found {
+		if d.Code == diag.IgnoredSetting {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // pendingAt reports whether the endpoint that a diagnostic is about has no load balancer yet.

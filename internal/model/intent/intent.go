@@ -341,6 +341,9 @@ type Route struct {
 	// Alternative is the same number for routes that are alternatives of one rule of the object: compile joins those
 	// with the same actions into one rule if order and limits allow it. 0 = the route has no alternatives.
 	Alternative int32 `json:",omitempty"`
+	// Guard marks a route of a regular expression that does more than forward, such as a login. The Gateway API leaves its
+	// place among prefixes open.
+	Guard bool `json:",omitempty"`
 	// Verbatim marks a route whose rule is created even if no request reaches it, as the existing controller does.
 	Verbatim bool `json:",omitempty"`
 	// Failing marks a route that was never served as declared: its Actions answer an error. It never counts as a last

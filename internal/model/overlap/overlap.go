@@ -107,7 +107,7 @@ func implied(x, y stack.Condition) bool {
 	case stack.PathPattern:
 		same = wider
 	case stack.SourceIP:
-		same = contains
+		same = Contains
 	case stack.HTTPHeader, stack.RequestMethod, stack.QueryString:
 	}
 	within := func(v string) bool { return slices.ContainsFunc(x.Values, func(p string) bool { return same(p, v) }) }
@@ -145,6 +145,26 @@ func covered(field stack.ConditionField, expression string) (pattern string, ok 
 	return "", false
 }
 
+// Patterns returns conditions that match all requests of the given ones, and have patterns of paths instead of regular
+// expressions.
+func Patterns(all []stack.Condition) (out []stack.Condition) {
+	for _, c := range all {
+		if c.Field != stack.PathPattern || len(c.Regex) == 0 {
+			out = append(out, c)
+			continue
+		}
+		values, known := slices.Clone(c.Values), true
+		for _, expression := range c.Regex {
+			pattern, ok := begins(expression)
+			values, known = append(values, pattern), known && ok
+		}
+		if known {
+			out = append(out, stack.Condition{Field: c.Field, Values: values})
+		}
+	}
+	return out
+}
+
 // begins is a pattern that matches every text that an expression with ^ in front matches: its literal beginning, then
 // anything. It is read from the text, as pairs of rules are compared by the hundred thousand.
 func begins(expression string) (pattern string, ok bool) {
@@ -173,8 +193,8 @@ func begins(expression string) (pattern string, ok bool) {
 	return string(literal) + "*", true
 }
 
-// contains reports whether all addresses of a range are in another one.
-func contains(wide, narrow string) bool {
+// Contains reports whether all addresses of a range are in another one.
+func Contains(wide, narrow string) bool {
 	w, err := netip.ParsePrefix(wide)
 	n, bad := netip.ParsePrefix(narrow)
 	return wide == narrow || err == nil && bad == nil && w.Bits() <= n.Bits() && w.Contains(n.Addr())

@@ -55,9 +55,28 @@ func (l Labels) Of(r Ref) string {
 	return cmp.Or(r.ID, r.Literal)
 }
 
-// Rule describes the conditions and actions of a rule.
+// Rule describes the conditions, transforms and actions of a rule.
 func (l Labels) Rule(r Rule) string {
-	return ConditionsText(r.Conditions) + " → " + l.Actions(r.Actions)
+	text := ConditionsText(r.Conditions) + " → "
+	if len(r.Transforms) > 0 {
+		text += TransformsText(r.Transforms) + ", then "
+	}
+	return text + l.Actions(r.Actions)
+}
+
+// TransformsText describes transforms: "rewrite the URL ^/api → /".
+func TransformsText(ts []Transform) string {
+	var parts []string
+	for _, t := range ts {
+		what := "rewrite the URL"
+		if t.Type == "host-header-rewrite" {
+			what = "rewrite the host"
+		}
+		for _, r := range t.Rewrites {
+			parts = append(parts, fmt.Sprintf("%s %s → %s", what, r.Regex, r.Replace))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Actions describes actions in their order: "log in at https://idp.example.com, then forward to blue×80 + green×20".

@@ -2,8 +2,6 @@ package explain
 
 import (
 	"cmp"
-	"fmt"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -26,7 +24,7 @@ func (x *explainer) rule(r stack.Rule, listenerARN string) Rule {
 	o := x.origin(stack.KindRule, r.ID)
 	out := Rule{Order: r.Order, Conditions: stack.ConditionsText(r.Conditions), Action: stack.Labels{}.Actions(r.Actions)}
 	if len(r.Transforms) > 0 {
-		out.Action = transforms(r.Transforms) + ", then " + out.Action
+		out.Action = stack.TransformsText(r.Transforms) + ", then " + out.Action
 	}
 	for _, owner := range o.Objects {
 		out.Owner = owner.String()
@@ -48,18 +46,4 @@ func (x *explainer) rule(r stack.Rule, listenerARN string) Rule {
 
 func same(a, b diag.Object) bool {
 	return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name
-}
-
-func transforms(ts []stack.Transform) string {
-	var parts []string
-	for _, t := range ts {
-		what := "rewrite the URL"
-		if t.Type == "host-header-rewrite" {
-			what = "rewrite the host"
-		}
-		for _, r := range t.Rewrites {
-			parts = append(parts, fmt.Sprintf("%s %s → %s", what, r.Regex, r.Replace))
-		}
-	}
-	return strings.Join(parts, ", ")
 }

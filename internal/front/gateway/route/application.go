@@ -5,10 +5,12 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
@@ -273,7 +275,7 @@ func (t *translation) unit(r *routeRule, j int, p *place, h placedHost) *unit {
 	}
 	u := &unit{position: position, route: intent.Route{
 		Source: t.source(r.at), Ports: []int32{p.port}, Precedence: c.Precedence(position), Verbatim: c == rule.Compatible,
-		Conditions: conditions, Withdrawn: r.withdrawn,
+		Conditions: conditions, Withdrawn: r.withdrawn, Guard: r.guarded && position.Expression(),
 	}}
 	if c == rule.Standard {
 		u.route.Alternative = int32(r.index) + 1
@@ -304,6 +306,7 @@ func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do 
 			return refuse(r.at, err.Error(), "")
 		}
 	}
+	t.noteRedirect(f, r.matches[j].http.Path, filtered)
 	for _, x := range filtered {
 		if x.Redirect != nil && x.Redirect.Protocol == protocolHTTP && p.protocol == protocolHTTPS && !do.final {
 			return refuse(r.at, fmt.Sprintf("a load balancer does not redirect from HTTPS to HTTP, as the rule would on "+
@@ -330,6 +333,33 @@ func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do 
 	}
 	t.effective = t.effective || !do.refused
 	return out
+}
+
+// noteRedirect notes a redirect that leads to itself, or to a port of the same host without a listener.
+func (t *translation) noteRedirect(f *forwarding, match *gatewayv1.HTTPPathMatch, filtered []rule.Filtered) {
+	for i := range f.filters {
+		to := f.filters[i].RequestRedirect
+		if to == nil || to.Path == nil || to.Scheme != nil || to.Hostname != nil || to.Port != nil ||
+			to.Path.Type != gatewayv1.PrefixMatchHTTPPathModifier || match == nil {
+			continue
+		}
+		prefix := strings.TrimSuffix(ptr.Deref(match.Value, ""), "/")
+		if prefix != "" && prefix == strings.TrimSuffix(ptr.Deref(to.Path.ReplacePrefixMatch, ""), "/") {
+			t.tell(t.finding(f.rule.at, diag.HiddenRule, "this redirect leads to itself: clients follow it without end",
+				"redirect to another protocol, host, port or path, or remove the filter"))
+		}
+	}
+	for _, x := range filtered {
+		if x.Redirect == nil || x.Redirect.Host != "" || x.Redirect.Port == "" || slices.ContainsFunc(t.in.Listeners.All,
+			func(l attachment.Listener) bool {
+				return strconv.Itoa(int(l.Port)) == x.Redirect.Port && l.Problem == nil
+			}) {
+			continue
+		}
+		t.ignored(f.rule.at, fmt.Sprintf("the rule redirects to port %s, for which the Gateway has no listener: clients get "+
+			"no answer, unless something in front of the load balancer serves that port", x.Redirect.Port),
+			"add a listener for the port, or redirect to another one")
+	}
 }
 
 // wildcards is how many wildcards a rule of conditions has at most, with one value of each.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
@@ -270,6 +271,26 @@ func TestARedirectFromHTTPSToHTTPIsRefusedOnThatListenerOnly(t *testing.T) {
 	}
 	if d := one(t, rule.Standard, "http", text, ""); d.Refused != nil || d.Partly != nil {
 		t.Errorf("from HTTP: %v, %v", d.Refused, d.Partly)
+	}
+}
+
+// TestRedirectsThatServeNobodyAreNoted has redirects to themselves, and to ports with and without a listener.
+func TestRedirectsThatServeNobodyAreNoted(t *testing.T) {
+	t.Parallel()
+	of := func(redirect string) string {
+		return rules("matches: [{path: {type: PathPrefix, value: /a}}], filters: [{type: RequestRedirect, requestRedirect: {" +
+			redirect + "}}]")
+	}
+	const prefix = "path: {type: ReplacePrefixMatch, replacePrefixMatch: "
+	for redirect, want := range map[string]diag.Code{
+		prefix + "/a}": diag.HiddenRule, prefix + "/b}": "", prefix + "/a}, scheme: https": "",
+		"scheme: https": "", "port: 8443": diag.IgnoredSetting, "port: 8443, hostname: a.test": "",
+	} {
+		d := one(t, rule.Standard, "http", of(redirect), "")
+		if len(d.Found) > 1 || (len(d.Found) > 0) != (want != "") || want != "" && (d.Found[0].Code != want ||
+			d.Found[0].Path != "spec.rules[0]") {
+			t.Errorf("%s: %v, want %s", redirect, d.Found, want)
+		}
 	}
 }
 

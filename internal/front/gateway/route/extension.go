@@ -3,6 +3,7 @@ package route
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -91,12 +93,28 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 		return wrong("ListenerRuleConfiguration %s/%s does not exist", t.route.Route.Namespace, name)
 	}
 	c := &ruleConfiguration{Configuration: Configuration{Namespace: o.Namespace, Name: o.Name, Generation: o.Generation,
-		Accepted: true, Message: "Accepted"}, tags: o.Spec.Tags}
+		Accepted: true, Message: "Accepted"}, tags: t.ruleTags(o)}
 	if message := t.configure(c, &o.Spec); message != "" {
 		c.Accepted, c.Message = false, message
 	}
 	t.configurations[name], t.used = c, append(t.used, name)
 	return t.accepted(r, c)
+}
+
+// ruleTags are the tags of a ListenerRuleConfiguration without those that AWS takes of no resource, which are noted.
+func (t *translation) ruleTags(o *lbcgatewayv1.ListenerRuleConfiguration) map[string]string {
+	out := maps.Clone(o.Spec.Tags)
+	maps.DeleteFunc(out, func(key, value string) bool {
+		return constraint.OfTag(constraint.Tag{Key: key, Value: value}) != ""
+	})
+	for _, key := range slices.Sorted(maps.Keys(o.Spec.Tags)) {
+		if _, kept := out[key]; !kept {
+			t.tell(diag.New(ObjectOf(o, gatewayv1.Kind(objects.ListenerRuleConfiguration)), "spec.tags["+key+"]",
+				diag.IgnoredSetting, constraint.OfTag(constraint.Tag{Key: key, Value: o.Spec.Tags[key]})+"; rules do not get "+
+					"the tag", "correct the tag, or remove it"))
+		}
+	}
+	return out
 }
 
 func (t *translation) accepted(r *routeRule, c *ruleConfiguration) (*ruleConfiguration, string) {

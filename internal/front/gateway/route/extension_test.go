@@ -124,6 +124,17 @@ func TestFieldsOfListenerRuleConfigurations(t *testing.T) {
 	}
 }
 
+// TestTagsThatAWSRefusesAreLeftOut has a rule with tags of which AWS takes one.
+func TestTagsThatAWSRefusesAreLeftOut(t *testing.T) {
+	t.Parallel()
+	d := one(t, rule.Standard, "https", extended, configured("actions: [{type: fixed-response, fixedResponseConfig: "+
+		"{statusCode: 503}}], tags: {k: v, 'aws:x': y, z: '#'}"))
+	if diff := cmp.Diff(map[string]string{"k": "v"}, d.Member.Routes[0].Tags); diff != "" || len(d.Found) != 3 ||
+		d.Found[0].Path != "spec.tags[aws:x]" || d.Found[0].Object.Kind != "ListenerRuleConfiguration" || d.Refused != nil {
+		t.Error(diff, d.Found, d.Refused)
+	}
+}
+
 // TestStickinessOfOneBackendIsNoted has rules with one backend, and with two.
 func TestStickinessOfOneBackendIsNoted(t *testing.T) {
 	t.Parallel()

@@ -33,7 +33,23 @@ func (t *translation) noteLost() {
 			}
 			t.noteIsolated(a)
 		}
+		t.noteInvalid(d)
 	}
+}
+
+// noteInvalid notes that none of the listeners that a parentRef attaches to is valid. What of them others have, is
+// noted already.
+func (t *translation) noteInvalid(d attachment.Decision) {
+	ls := t.in.Listeners
+	if len(d.Attached) == 0 || slices.ContainsFunc(d.Attached, func(a attachment.Attached) bool {
+		return ls.All[a.Listener].Problem == nil || len(ls.Losses(a.Listener)) > 0
+	}) {
+		return
+	}
+	l := &ls.All[d.Attached[0].Listener]
+	t.found = append(t.found, diag.New(t.object, fmt.Sprintf("spec.parentRefs[%d]", d.ParentRef), diag.RouteNotAttached,
+		fmt.Sprintf("listener %s of %s %s/%s is not valid, so the route serves no requests through it: %s", l.Name,
+			l.Parent.Kind, l.Parent.Namespace, l.Parent.Name, l.Problem.Message), "correct the listener, or name another one"))
 }
 
 // noteIsolated notes the hostnames of the route that a more specific listener of another namespace has, where the route

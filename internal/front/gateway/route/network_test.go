@@ -2,12 +2,14 @@ package route
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -116,6 +118,53 @@ func TestRoutesOfNetworkLoadBalancers(t *testing.T) {
 		}
 		if d.Serves != !strings.HasSuffix(test.want, "→") {
 			t.Errorf("%s: serves %t", name, d.Serves)
+		}
+	}
+}
+
+// TestRouteOfInvalidListenerIsTold has listeners of which the second is not valid.
+func TestRouteOfInvalidListenerIsTold(t *testing.T) {
+	t.Parallel()
+	around := strings.Replace(aroundNetwork, "- {name: udp, protocol: UDP, port: 5353}",
+		"- {name: bad, protocol: TLS, port: 5432, tls: {mode: Passthrough}}", 1)
+	for parents, want := range map[string]bool{"bad": true, "tcp": false, "tcp}, {name: gw, port: 5432": false} {
+		d := Translate(input(t, rule.Standard, decode(t, around+networkRoute("TCPRoute", "r", parents,
+			backs("{name: db, port: 5432}")))))[0]
+		told := slices.ContainsFunc(d.Found, func(f diag.Diagnostic) bool {
+			return f.Code == diag.RouteNotAttached && f.Path == "spec.parentRefs[0]" && strings.HasPrefix(f.Text,
+				"listener bad of Gateway shop/gw is not valid, so the route serves no requests through it: port 5432 has a ")
+		})
+		if told != want {
+			t.Errorf("%s: %v", parents, d.Found)
+		}
+	}
+}
+
+// TestTargetsOfOtherProtocolAreRefusedWhereTheyAreWritten has a protocol of targets that fits one of two listeners, and
+// an application load balancer behind UDP.
+func TestTargetsOfOtherProtocolAreRefusedWhereTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	const chained = "{kind: Gateway, group: gateway.networking.k8s.io, name: ready, port: 443}"
+	const db = "{name: db, port: 5432}"
+	of := func(protocol string) string {
+		return "\n---\nkind: TargetGroupConfiguration\nmetadata: {name: own}\nspec: {targetReference: {name: db}, " +
+			"defaultConfiguration: {protocol: " + protocol + "}}"
+	}
+	for name, c := range map[string]struct{ route, want, refused string }{
+		"TLS": {of("TLS") + networkRoute("TCPRoute", "r", "tcp}, {name: gw, sectionName: ends", backs(db)),
+			"443 TLS → db:ip:TLS=1\n5432 TCP →", "TargetGroupConfiguration shop/own, spec.defaultConfiguration.protocol: a " +
+				"listener of protocol TCP cannot forward to targets of protocol TLS"},
+		"UDP": {of("UDP") + networkRoute("TCPRoute", "r", "tcp", backs(db)), "5432 TCP →",
+			"a listener of protocol TCP cannot forward to targets of protocol UDP"},
+		"both": {of("TCP_UDP") + networkRoute("TCPRoute", "r", "tcp", backs(db)), "5432 TCP → db:ip:TCP_UDP=1", ""},
+		"load balancer": {networkRoute("UDPRoute", "r", "udp", backs(chained)), "5353 UDP →",
+			"a listener of protocol UDP cannot forward to targets of protocol TCP"},
+	} {
+		d := Translate(input(t, rule.Standard, decode(t, aroundNetwork+c.route)))[0]
+		told := problemText(d.Refused) + problemText(d.Partly)
+		if diff := cmp.Diff(c.want, listenersText(d)); diff != "" || !strings.Contains(told, c.refused) || c.refused == "" &&
+			told != "" {
+			t.Errorf("%s: %s, told %q", name, diff, told)
 		}
 	}
 }

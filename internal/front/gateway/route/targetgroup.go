@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -155,7 +156,7 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 	if !g.named() || !g.protocols(port) {
 		return &backend{}
 	}
-	if unfit := g.version(port); unfit != "" {
+	if unfit := cmp.Or(g.unfit(), g.version(port)); unfit != "" {
 		return &backend{unfit: unfit}
 	}
 	g.noteTransport(port)
@@ -210,6 +211,9 @@ func (t *translation) ofBalancer(gateway *gatewayv1.Gateway, port int32, arn, at
 		return &backend{}
 	}
 	g.ID = t.identity(g.TargetGroup, g.TargetPort).ID()
+	if unfit := g.unfit(); unfit != "" {
+		return &backend{unfit: unfit}
+	}
 	if !g.named() || !g.healthCheck(corev1.ServicePort{}) {
 		return &backend{}
 	}
@@ -306,6 +310,19 @@ func (g *group) protocols(port corev1.ServicePort) (ok bool) {
 		return false
 	}
 	return true
+}
+
+// unfit is why a listener of a network load balancer cannot forward to the protocol of the target group; empty = it can.
+func (g *group) unfit() string {
+	if g.t.in.Family != attachment.Network {
+		return ""
+	}
+	problem := constraint.OfForwarding(constraint.Forwarding{Type: stack.Network, Protocol: g.site.protocol,
+		Port: g.site.port, TargetGroup: stack.TargetGroup{Protocol: g.Protocol}})
+	if p := value(g.layers, "protocol", func(p *props) *lbcgatewayv1.Protocol { return p.Protocol }); p.Set && problem != "" {
+		problem = p.Source.Object().String() + ", " + p.Source.Path() + ": " + problem
+	}
+	return problem
 }
 
 // terminates reports whether a listener of the port ends TLS with certificates of the cluster.

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
@@ -55,6 +57,72 @@ func TestRefusedRuleAnswersWithError(t *testing.T) {
 }
 
 var client = netip.MustParseAddr("10.0.0.1")
+
+// TestGuardOfExpressionComesBeforeLaterPrefix has rules with regular expressions above a rule for all paths. An invalid
+// expression of a new route closes all paths, and one that an edit adds leaves open what served.
+func TestGuardOfExpressionComesBeforeLaterPrefix(t *testing.T) {
+	t.Parallel()
+	all := keptRule{path: "PathPrefix, value: /", backends: "{name: web, port: 80}"}
+	before := compiled(t, rule.Standard, keptRoute("", []keptRule{all}, ipsRules), account(), nil)
+	for name, c := range map[string]struct {
+		construction rule.Construction
+		expression   string
+		edit         bool
+		found        string // what a finding says
+		open         string // the paths that clients of other addresses reach
+	}{
+		"standard":    {rule.Standard, "^/admin/.*", false, "", "/ /admin"},
+		"plain hosts": {rule.PlainHosts, "^/admin/.*", false, "", "/ /admin"},
+		"compatible": {rule.Compatible, "^/admin/.*", false, "rule construction compatible",
+			"/ /admin /admin/x"},
+		"an edit": {rule.Standard, "^/admin/.*", true, "", "/ /admin"},
+		"invalid": {rule.Standard, "^/(?!admin).*", false, "; its requests get an error", ""},
+		"invalid edit": {rule.Standard, "^/(?!admin).*", true,
+			"; its requests that match no path prefix of another rule get an error", "/ /admin /admin/x"},
+	} {
+		guard := denied(c.expression)
+		var memory *compile.Memory
+		if c.edit {
+			memory = before.Memory
+		}
+		r := compiled(t, c.construction, keptRoute("", []keptRule{guard, all}, denyRules), account(), memory)
+		var open []string
+		for _, path := range []string{"/", "/admin", "/admin/x"} {
+			if answers(r, 80, traffic.Request{Method: "GET", Host: "a.test", Path: path, SourceIP: client}) {
+				open = append(open, path)
+			}
+		}
+		if got := strings.Join(open, " "); got != c.open || c.found == "" != (len(r.Diagnostics) == 0) ||
+			c.found != "" && !strings.Contains(r.Diagnostics[0].Text, c.found) {
+			t.Errorf("%s: %q is open; %v", name, got, r.Diagnostics)
+		}
+	}
+}
+
+// TestHiddenGuardIsWarnedAbout has a guard that the prefix of an earlier rule of its route hides.
+func TestHiddenGuardIsWarnedAbout(t *testing.T) {
+	t.Parallel()
+	all := keptRule{path: "PathPrefix, value: /", backends: "{name: web, port: 80}"}
+	for _, expression := range []string{"^/admin/.*", "^/(?!admin).*"} {
+		r := compiled(t, rule.Standard, keptRoute("", []keptRule{all, denied(expression)}, denyRules), account(), nil)
+		last := r.Diagnostics[len(r.Diagnostics)-1]
+		if last.Code != diag.GuardNotApplied || last.Path != "spec.rules[1]" ||
+			last.Remedy != "write that rule after this one, or narrow it" {
+			t.Errorf("%s: %v", expression, r.Diagnostics)
+		}
+	}
+}
+
+// denied is a rule that answers 403 to the paths of a regular expression.
+func denied(expression string) keptRule {
+	return keptRule{path: "RegularExpression, value: '" + expression + "'", backends: "{name: web, port: 80}",
+		fields: ", filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, " +
+			"kind: ListenerRuleConfiguration, name: deny}}]"}
+}
+
+// denyRules is a ListenerRuleConfiguration that answers 403.
+const denyRules = "kind: ListenerRuleConfiguration\nmetadata: {name: deny}\nspec: {actions: [{type: fixed-response, " +
+	"fixedResponseConfig: {statusCode: 403}}]}"
 
 // ipsRules is a ListenerRuleConfiguration that restricts clients.
 const ipsRules = "kind: ListenerRuleConfiguration\nmetadata: {name: ips}\nspec: {conditions: [{field: source-ip, " +

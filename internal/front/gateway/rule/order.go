@@ -67,6 +67,9 @@ func (p *Position) OfHTTP(m gatewayv1.HTTPRouteMatch) {
 	}
 }
 
+// Expression reports whether the match compares the path with a regular expression.
+func (p *Position) Expression() bool { return p.path == regexPath }
+
 // OfGRPC sets what a match of a GRPCRoute asks for.
 func (p *Position) OfGRPC(m gatewayv1.GRPCRouteMatch) {
 	p.specificity = specificity{headers: len(m.Headers)}

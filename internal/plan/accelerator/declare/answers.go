@@ -177,6 +177,7 @@ type loadedEndpoint struct {
 	known   bool     // that it has none
 	ports   []Port
 	problem string // why ports are not known
+	more    bool   // there may be other ports
 	// the list of ports is the first one, and may lack some
 	unconfirmed bool
 }
@@ -213,7 +214,8 @@ func (b *building) load(endpoints []Endpoint, answers Answers, remembered map[st
 
 func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 	out := loadedEndpoint{Endpoint: accelerator.Endpoint{
-		Weight: 128, PreserveClientIP: e.spec.ClientIPPreservationEnabled}, ports: e.Ports, problem: e.PortProblem}
+		Weight: 128, PreserveClientIP: e.spec.ClientIPPreservationEnabled}, ports: e.Ports, problem: e.PortProblem,
+		more: e.more}
 	if e.spec.Weight != nil {
 		out.Weight = *e.spec.Weight
 	}

@@ -91,6 +91,7 @@ func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoin
 	loaded := b.load(endpoints, answers, m.Balancers)
 	listeners, deferred := b.discover(loaded)
 	b.check(listeners, loaded)
+	b.noteUnserved(listeners, loaded)
 	if out.Deferred, out.Emptied = deferred, b.emptied; deferred {
 		return out, b.found
 	}

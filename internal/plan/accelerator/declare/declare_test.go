@@ -251,6 +251,17 @@ func TestWhatObjectsDeclare(t *testing.T) {
 			"TCP:80-80 [us-west-2 100 nlb=128,true nlb=128,true]\nInvalidAccelerator " +
 				"spec.listeners[0].endpointGroups[0].endpoints[1]: endpoints[0] of the group has the load balancer " + prefix +
 				"net/web/nlb, too"},
+		"ports that its load balancer has not": {
+			object(listener("TCP", []int32{443}, groupOf(named("Service", "web"))), listener("UDP", []int32{80},
+				groupOf(named("Service", "web")))), []any{service("web", nlb, "tcp 80", "udp 53")},
+			"TCP:443-443 [us-west-2 100 nlb=128,true]\nUDP:80-80 [us-west-2 100 nlb=128,true]\n" +
+				"IgnoredSetting spec.listeners[0].endpointGroups[0].endpoints[0]: Service/default/web has no listener for TCP " +
+				"ports 443 to 443 of the accelerator, so requests to these ports get no answer there\n" +
+				"IgnoredSetting spec.listeners[1].endpointGroups[0].endpoints[0]: Service/default/web has no listener for UDP " +
+				"ports 80 to 80 of the accelerator, so requests to these ports get no answer there"},
+		"an override to a port of its load balancer": {
+			object(overriding(listener("TCP", []int32{443}, groupOf(named("Service", "web"))), 443, 80)),
+			[]any{service("web", nlb, "tcp 80")}, "TCP:443-443 [us-west-2 100 443:80 nlb=128,true]"},
 		"an override of a port that the listener has not": {
 			object(overriding(listener("TCP", []int32{80}, groupOf()), 81, 8080)), nil,
 			"TCP:80-80 [us-west-2 100 81:8080]\nInvalidAccelerator " +

@@ -51,6 +51,7 @@ type Endpoint struct {
 	Problem, Remedy string
 	PortProblem     string
 
+	more   bool // its load balancer may have other ports than Ports
 	spec   *agav1beta1.Endpoint
 	object objects.Ref // that the endpoint names; zero of one by an id
 	// unpermitted: the object is of another namespace, which does not permit the reference.
@@ -207,6 +208,7 @@ func (e *Endpoint) gateway(o *gatewayv1.Gateway) {
 		return
 	}
 	e.hosted(o.Status.Addresses[at].Value)
+	e.more = o.Spec.AllowedListeners != nil // ListenerSets
 	for i := range o.Spec.Listeners {
 		p := Port{accelerator.TCP, o.Spec.Listeners[i].Port}
 		if o.Spec.Listeners[i].Protocol == gatewayv1.UDPProtocolType {

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/check"
@@ -199,6 +200,55 @@ func (b *building) checkBalancers(loaded map[place]loadedEndpoint) {
 			}
 		}
 	}
+}
+
+// noteUnserved notes the ports of listeners for which the load balancer of an endpoint has no listener.
+func (b *building) noteUnserved(listeners []declared, loaded map[place]loadedEndpoint) {
+	if check.Discovers(&b.ga.Spec) {
+		return
+	}
+	for _, l := range listeners {
+		for j := range l.spec.EndpointGroups {
+			g := &l.spec.EndpointGroups[j]
+			for k := range g.Endpoints {
+				e := loaded[place{l.index, j, k}]
+				if !e.ready || e.given || e.more || e.problem != "" || len(e.ports) == 0 {
+					continue
+				}
+				for _, r := range l.ports {
+					if slices.ContainsFunc(e.ports, func(p Port) bool { return p.Protocol == l.protocol && reaches(r, g, p.Port) }) {
+						continue
+					}
+					b.note(fmt.Sprintf("%s.endpointGroups[%d].endpoints[%d]", l.path, j, k), fmt.Sprintf("%s has no listener for "+
+						"%s ports %d to %d of the accelerator, so requests to these ports get no answer there",
+						check.Key(&g.Endpoints[k], b.ga.Namespace), l.protocol, r.From, r.To),
+						"correct portRanges, or add portOverrides to a port of its load balancer: "+portsText(e.ports))
+				}
+			}
+		}
+	}
+}
+
+// reaches reports whether a range of ports of a listener leads to a port of the endpoints of a group.
+func reaches(r accelerator.PortRange, g *agav1beta1.EndpointGroup, port int32) bool {
+	moved := false
+	for _, o := range g.PortOverrides {
+		within := r.From <= o.ListenerPort && o.ListenerPort <= r.To
+		if within && o.EndpointPort == port {
+			return true
+		}
+		moved = moved || within && o.ListenerPort == port
+	}
+	return !moved && r.From <= port && port <= r.To
+}
+
+// portsText is a list of ports, such as "TCP 80, UDP 53".
+func portsText(ports []Port) string {
+	var out []string
+	for _, p := range ports {
+		out = append(out, fmt.Sprint(p.Protocol, " ", p.Port))
+	}
+	return diag.First(out, 10, ", ")
 }
 
 // noRoomForTags reports tags beyond the limit that are not the object's alone.
