@@ -154,6 +154,20 @@ var Conditions = []Row[stack.Condition]{
 		}
 		return ""
 	}},
+	{"wildcards", func(c stack.Condition) string {
+		n := 0
+		for _, v := range c.Values {
+			n = max(n, wildcards(v))
+		}
+		for _, q := range c.Query {
+			n = max(n, wildcards(q.Key)+wildcards(q.Value))
+		}
+		if n <= stack.MaxWildcards || c.Field == stack.RequestMethod || c.Field == stack.SourceIP {
+			return ""
+		}
+		return fmt.Sprintf("a value of the %s condition has %d wildcards, and AWS allows %d in a rule", c.Field, n,
+			stack.MaxWildcards)
+	}},
 	{"regular expression", func(c stack.Condition) string {
 		for _, v := range c.Regex {
 			if text := expression(v, maxValue); text != "" {
@@ -170,6 +184,8 @@ var Conditions = []Row[stack.Condition]{
 		return ""
 	}},
 }
+
+func wildcards(v string) int { return strings.Count(v, "*") + strings.Count(v, "?") }
 
 // expression is what is wrong with a regular expression. AWS's dialect neither looks around nor back, as Go's. It is
 // only parsed: the program of a short one may take 100 MB.

@@ -29,6 +29,7 @@ var Conditions = map[string][]stack.Condition{
 	"query":          {query("a", ""), query(long(129), "a"), query("a", long(129))},
 	"empty value": {{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{""}},
 		{Field: stack.PathPattern, Regex: []string{""}}},
+	"wildcards": {{Field: stack.PathPattern, Values: []string{"/*/*/*/*/*/*/*"}}, query("a?*?*", "?*?")},
 	"regular expression": {{Field: stack.PathPattern, Regex: []string{"^/(a"}}, {Field: stack.HostHeader, Regex: []string{
 		long(129)}}, {Field: stack.PathPattern, Regex: []string{"^(?!/a)"}}},
 	"regular expression of a field without": {{Field: stack.SourceIP, Regex: []string{"10.*"}}},
