@@ -223,10 +223,14 @@ func (t *translation) merged() []listener {
 		path := fmt.Sprintf("spec.ports[%d]", i)
 		switch {
 		case !merge:
+			remedy := "use another number"
+			if p.Protocol != first.Protocol {
+				remedy = "set " + string(annotation.ServiceTCPUDPListener) + ": \"true\", or " + remedy
+			}
 			t.report(diag.Listener, path, diag.IgnoredSetting,
 				fmt.Sprintf("port %d/%s has no listener: port %d/%s comes first, and a load balancer has one listener per number",
 					p.Port, p.Protocol, p.Port, first.Protocol),
-				"set "+string(annotation.ServiceTCPUDPListener)+": \"true\", or use another number")
+				remedy)
 		case len(first.transports) > 1:
 			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("can only merge two ports, not more (port %d)", p.Port),
 				"use another number")
