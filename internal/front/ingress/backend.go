@@ -120,6 +120,7 @@ func (t *translation) withoutEndpoints(actions []intent.Action) (b *intent.Backe
 func (t *translation) check(svc *corev1.Service, read annotation.Reader) {
 	object := owner.Object(svc)
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations)
+	annotation.CheckLabels(t.findings, object, svc.Labels)
 	t.findings.NameKeys(object, annotation.OnBoth, svc.Annotations)
 	for _, m := range annotation.Misspellings(object, annotation.OnBoth, svc.Annotations) {
 		t.findings.Misspell(m)

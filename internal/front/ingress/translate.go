@@ -68,6 +68,7 @@ func translate(v *objects.View, cfg Config, m member, excess bool) intent.Member
 	out.OfClass = t.ofClasses()
 	out.Class = m.class.Name
 	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations)
+	annotation.CheckLabels(f, Object(ing), ing.Labels)
 	t.read.Bool(annotation.DryRun) // applied by Load; an invalid value is reported here
 	t.read.CheckApproval(annotation.ApprovedPlan)
 	t.read.CheckDeletionPolicy(annotation.DeletionPolicy)

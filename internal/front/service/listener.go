@@ -301,6 +301,10 @@ func (t *translation) noteUnused(listeners []intent.Listener, used map[annotatio
 				remedy+", or remove annotation "+string(k))
 		}
 	}
+	if _, _, chosen := t.read.Raw(annotation.ServiceSSLPorts); certificates && !secure && !chosen {
+		t.read.Ignored(annotation.ServiceCertificates, fmt.Sprintf("annotation %s has no effect: TLS ends at ports of "+
+			"protocol TCP only, and the Service has none", annotation.ServiceCertificates), "add a TCP port, or remove it")
+	}
 	for _, family := range []annotation.Key{annotation.ServiceListenerAttributes, annotation.ServiceActions} {
 		var names []string
 		for _, k := range slices.Sorted(maps.Keys(used)) {

@@ -41,6 +41,7 @@ func translate(v *objects.View, cfg Config, svc *corev1.Service, grouped bool) i
 	}
 	f.Limit(svc.Annotations, len(svc.Spec.Ports))
 	annotation.Check(f, owner.Object(svc), annotation.OnService, svc.Annotations)
+	annotation.CheckLabels(f, owner.Object(svc), svc.Labels)
 	if annotation.OfIngress(svc.Annotations) && !objects.NamedByIngress(v, svc) {
 		annotation.CheckUnnamed(f, owner.Object(svc), svc.Annotations, true)
 	}
