@@ -19,6 +19,9 @@ import (
 
 // Names of what every test's account has.
 const (
+	// anyPool is the ARN of a user pool.
+	anyPool = "arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_a"
+
 	vpc1, vpc2        = "vpc-1", "vpc-2"
 	subnetA, subnetB  = "subnet-a", "subnet-b"
 	subnetC, subnetA2 = "subnet-c", "subnet-a2"

@@ -315,7 +315,8 @@ func TestRepeatedListenerNeedsSameAuthentication(t *testing.T) {
 	cognito := func(domain string) []types.Action {
 		return []types.Action{{Type: "authenticate-cognito", Order: aws.Int32(1),
 			AuthenticateCognitoConfig: &types.AuthenticateCognitoActionConfig{
-				UserPoolArn: aws.String("arn"), UserPoolClientId: aws.String("id"), UserPoolDomain: aws.String(domain)}}, forward}
+				UserPoolArn: aws.String(anyPool), UserPoolClientId: aws.String("id"),
+				UserPoolDomain: aws.String(domain)}}, forward}
 	}
 	jwt := func(value string) []types.Action {
 		return []types.Action{

@@ -406,7 +406,7 @@ func signInActions() []row {
 		return func(f *fixture) error { return ruleDoing(signIn(change), last(respond("200")))(f) }
 	}
 	cognito := func(change func(*types.AuthenticateCognitoActionConfig)) func(*fixture) error {
-		c := &types.AuthenticateCognitoActionConfig{UserPoolArn: aws.String("arn"), UserPoolClientId: aws.String("id"),
+		c := &types.AuthenticateCognitoActionConfig{UserPoolArn: aws.String(anyPool), UserPoolClientId: aws.String("id"),
 			UserPoolDomain: aws.String("d")}
 		change(c)
 		return ruleDoing(types.Action{Type: "authenticate-cognito", Order: aws.Int32(1), AuthenticateCognitoConfig: c},
@@ -459,7 +459,7 @@ func signInActions() []row {
 			l, err := f.listening("application", "HTTP")
 			f.ok(err)
 			_, err = f.addRule(l, 1, []types.Action{{Type: "authenticate-cognito", Order: aws.Int32(1),
-				AuthenticateCognitoConfig: &types.AuthenticateCognitoActionConfig{UserPoolArn: aws.String("arn"),
+				AuthenticateCognitoConfig: &types.AuthenticateCognitoActionConfig{UserPoolArn: aws.String(anyPool),
 					UserPoolClientId: aws.String("id"), UserPoolDomain: aws.String("d")}}, last(respond("200"))})
 			return err
 		}, "InvalidLoadBalancerAction", "HTTPS listeners only"},

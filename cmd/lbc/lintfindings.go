@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -43,7 +44,7 @@ func (o *lintOptions) findings(ctx context.Context, src *source) ([]finding, err
 		return nil, err
 	}
 	for _, d := range diagnostics {
-		if saidOfSet(diagnostics, d) {
+		if saidOfSet(diagnostics, d) || strings.Contains(d.Text, compile.UnknownAttribute) { // see unknownAttributes
 			continue
 		}
 		f, shown := o.findingOf(src, d)

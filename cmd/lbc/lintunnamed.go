@@ -117,7 +117,7 @@ func unnamedAnnotations(src *source, svc *corev1.Service) diag.List {
 	f := annotation.Findings{}
 	if svc.Spec.Type != corev1.ServiceTypeLoadBalancer && !objects.NamedByIngress(objects.New(src.reader), svc) {
 		annotation.Check(&f, owner.Object(svc), annotation.OnBoth, svc.Annotations)
-		annotation.CheckUnnamed(&f, owner.Object(svc), svc.Annotations)
+		annotation.CheckUnnamed(&f, owner.Object(svc), svc.Annotations, false)
 	}
 	return f.List()
 }

@@ -46,7 +46,7 @@ func TestLintReportsEachMistakeInAServiceOnItsField(t *testing.T) {
 		{annotation: "aws-load-balancer-target-node-labels", value: "key1=value1, invalid", code: "InvalidAnnotation",
 			remedy: "key=value"},
 		{annotation: "aws-load-balancer-additional-resource-tags", value: "aws:owner=web", code: "InvalidAnnotation",
-			remedy: "remove or correct the tag"},
+			remedy: "remove it, or choose another key"},
 		{annotation: "aws-load-balancer-eip-allocations", value: "198.51.100.7", code: "InvalidAnnotation",
 			remedy: "eipalloc-0123456789abcdef0"},
 		{annotation: "aws-load-balancer-minimum-load-balancer-capacity", value: "Units=1", code: "InvalidAnnotation",

@@ -478,6 +478,14 @@ func TestSimulatorRefusesEachExampleOfResources(t *testing.T) {
 			b.refused(row.Name, lb, b.make(lb))
 		}
 	}
+	for _, row := range constraint.Addresses {
+		for _, x := range example.Addresses[row.Name] {
+			_, err := b.sim.Balancing.CreateLoadBalancer(b.Context(), &elbv2.CreateLoadBalancerInput{Name: aws.String("fixed"),
+				Type: types.LoadBalancerTypeEnumNetwork, Scheme: "internal", SubnetMappings: []types.SubnetMapping{{
+					SubnetId: aws.String("subnet-0a1de0000000000a2"), PrivateIPv4Address: &x.Address}}})
+			b.refused(row.Name, x, err)
+		}
+	}
 	for _, row := range constraint.Tags {
 		for _, tag := range example.Tags[row.Name] {
 			b.refused(row.Name, tag, b.write(awsop.AddTags{Resource: stack.Literal(stack.KindTargetGroup, b.target),

@@ -286,7 +286,7 @@ func listenerBehaviours() []behaviour {
 		{44, "members disagree on prefix lists", two(notes{"security-group-prefix-lists": "pl-1"},
 			notes{"security-group-prefix-lists": "pl-2"}), "", []string{"prefix lists"}, nil},
 		{45, "attributes of a listener are joined", two(notes{"listener-attributes.HTTP-80": "a=1"},
-			notes{"listener-attributes.HTTP-80": "b=2"}), "", []string{"attributes map[a:1 b:2]"}, []string{"finding"}},
+			notes{"listener-attributes.HTTP-80": "b=2"}), "", []string{"attributes map[a:1 b:2]"}, []string{"Conflict"}},
 		{45, "an attribute of a listener with two values is told", two(notes{"listener-attributes.HTTP-80": "a=1"},
 			notes{"listener-attributes.HTTP-80": "a=2"}), "", []string{"listener attribute"}, nil},
 		{45, "unless the class says which",

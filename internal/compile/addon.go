@@ -316,7 +316,7 @@ func (w webACL) choose(b *build) {
 	case b.f.WebACLs != nil:
 		b.withoutWebACL(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("web ACL %s does "+
 			"not exist in this account and region", w.Value),
-			"name a regional web ACL of this account and region, or give its ARN"))
+			"name a regional web ACL of this account and region, or give its ARN instead of the name"))
 	default:
 		if p := b.f.Failed(need); p != nil {
 			b.withoutWebACL(w.Member, p.Diagnostic(o, w.Source.Place()))

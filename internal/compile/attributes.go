@@ -139,7 +139,8 @@ func (b *build) ask(n facts.Need) {
 // effect.
 func (b *build) fitting(s constraint.AttributeSet, from func(key string) intent.Source, among []int) map[string]string {
 	declared := s
-	s.All = b.admitted(s.Subject, s.All, from, among)
+	admitted := b.admitted(s.Subject, s.All, from, among)
+	s.All = admitted
 	for {
 		key, refusal := constraint.OfAttributes(s)
 		if key == "" {
@@ -147,6 +148,11 @@ func (b *build) fitting(s constraint.AttributeSet, from func(key string) intent.
 		}
 		s.All = maps.Clone(s.All)
 		delete(s.All, key)
+		if len(admitted) < len(declared.All) { // it may lack only what is left out, which is reported
+			if as, _ := constraint.OfAttributes(declared); as != key {
+				continue
+			}
+		}
 		b.noteRefused(refusal, from(key), among, false)
 	}
 	for _, idle := range constraint.WithoutEffect(declared) {

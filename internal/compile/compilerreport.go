@@ -134,7 +134,7 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 		state := b.members[i].State
 		after := consequence
 		if after == "" {
-			after = c.untilFixed(m.Object, state)
+			after = c.untilFixed(&b.members[i])
 			switch {
 			case state == quarantine.LastGood && b.members[i].Moved != nil:
 				after = fmt.Sprintf("; the last valid version of %s moves to this load balancer and serves there", m.Object)
@@ -173,16 +173,18 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 }
 
 // untilFixed says what happens to an excluded member.
-func (c *compiler) untilFixed(o diag.Object, s quarantine.State) string {
-	switch {
+func (c *compiler) untilFixed(m *quarantine.Member) string {
+	switch s := m.State; {
 	case s == quarantine.LastGood:
-		return fmt.Sprintf("; the last valid version of %s keeps serving", o)
+		return fmt.Sprintf("; the last valid version of %s keeps serving", m.Object)
 	case s == quarantine.Frozen && c.e.Type == stack.Network:
 		return "; the object's existing listeners do not change, and its other ports refuse connections until this is fixed"
 	case s == quarantine.Frozen:
 		return "; the object's existing rules do not change, and its other hosts and paths get 503 until this is fixed"
 	case s.LeftOut() && c.e.Type == stack.Network:
 		return "; the object's ports refuse connections until this is fixed"
+	case s.LeftOut() && m.Wider:
+		return "; requests for the object's hosts and paths, and perhaps others, get 503 until this is fixed"
 	case s.LeftOut():
 		return "; requests for the object's hosts and paths get 503 until this is fixed"
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -133,6 +134,9 @@ func (b *build) placeAddresses() (ok bool) {
 				"exactly one IPv6 address of the list must be in subnet %s", subnet.ID)
 			return false
 		}
+		if !b.unreserved(v4, to.PrivateIPv4, subnet.CIDR) || !b.unreserved(v6, to.IPv6, subnet.IPv6CIDRs...) {
+			return false
+		}
 		if p, ok := subnet.PrefixOf(chosen); ok {
 			to.SourceNATPrefix = p
 			placed++
@@ -144,6 +148,17 @@ func (b *build) placeAddresses() (ok bool) {
 			b.ipv6Ranges(), strings.Join(chosen, ", "))
 	}
 	return placed == len(chosen)
+}
+
+// unreserved reports whether AWS does not keep an address of a subnet for itself, which is reported.
+func (b *build) unreserved(k addressKind, address string, ranges ...string) bool {
+	for _, r := range ranges {
+		if text := constraint.OfAddress(constraint.Placed{Address: address, Range: r}); text != "" {
+			b.invalidAddresses(k, "list another address of the subnet", "%s", text)
+			return false
+		}
+	}
+	return true
 }
 
 // ipv6Ranges lists the IPv6 ranges of the chosen subnets.

@@ -321,10 +321,11 @@ func TestUnknownAttributeIsLeftOutIfItIsMisspelt(t *testing.T) {
 			m.Settings.Attributes = map[string]intent.Field[string]{key: set(m, "load-balancer-attributes", "60")}
 		})), account(), config(), nil)
 		_, sent := mustBuild(t, r).LoadBalancers[0].Attributes[key]
-		told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
+		misspelt := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
 			return d.Remedy == "did you mean "+meant+"?"
 		})
-		if sent != (meant == "") || told == sent {
+		unknown := strings.Contains(strings.Join(told(r.Diagnostics), "\n"), UnknownAttribute+": "+key)
+		if sent != (meant == "") || misspelt == sent || unknown != sent {
 			t.Errorf("%s: sent %v, found %v", key, sent, r.Diagnostics)
 		}
 	}

@@ -50,7 +50,8 @@ func TestMovedMemberGainsNothing(t *testing.T) {
 	}
 	login := func(m *intent.Member) {
 		m.Routes[0].Authentication = []intent.Action{{Type: stack.ActionAuthenticateCognito,
-			Cognito: &stack.AuthenticateCognito{UserPoolARN: "arn:pool"}}}
+			Cognito: &stack.AuthenticateCognito{UserPoolDomain: "shop",
+				UserPoolARN: "arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_a"}}}
 	}
 	misspelt := func(m *intent.Member) {
 		m.Misspelt = []intent.Misspelling{{Setting: "inbound-cidrs", Key: "inbound-cidr", Meant: "inbound-cidrs"}}

@@ -319,10 +319,10 @@ func (c *compiler) unservedOf(r intent.Route, problem, remedy string,
 }
 
 // admitted are the attributes of a resource without those that AWS is certain to refuse: with one, it refuses the whole
-// call. Each is reported.
+// call. Each is reported, and those that AWS may refuse.
 func (b *build) admitted(s constraint.Subject, all map[string]string, from func(key string) intent.Source,
 	among []int) map[string]string {
-	out := all
+	out, unknown := all, []string(nil)
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		meant := key
 		refusal := constraint.OfAttribute(s, key, all[key])
@@ -330,6 +330,9 @@ func (b *build) admitted(s constraint.Subject, all map[string]string, from func(
 			meant, refusal = misspeltAttribute(s, key, all[key])
 		}
 		if refusal.Problem == "" {
+			if !constraint.Known(key) {
+				unknown = append(unknown, key)
+			}
 			continue
 		}
 		if len(out) == len(all) {
@@ -338,7 +341,29 @@ func (b *build) admitted(s constraint.Subject, all map[string]string, from func(
 		delete(out, key)
 		b.noteRefused(refusal, from(key), among, s.Kind == constraint.LoadBalancer && constraint.Protects(meant, all[key]))
 	}
+	b.noteUnknown(unknown, from, among)
 	return out
+}
+
+// UnknownAttribute is in the notes about attributes that no table has.
+const UnknownAttribute = "unknown to this version of the controller: AWS refuses all attributes of a resource if it " +
+	"does not know one, which may be newer than the controller"
+
+// noteUnknown notes attributes that no table has and that resemble none, in one note for each place. They are set.
+func (b *build) noteUnknown(keys []string, from func(key string) intent.Source, among []int) {
+	at := map[intent.Source][]string{}
+	for _, key := range keys {
+		at[from(key)] = append(at[from(key)], key)
+	}
+	for _, key := range keys {
+		if of := at[from(key)]; of[0] == key {
+			if i, d := b.ofAttribute(from(key), among, diag.IgnoredSetting); i >= 0 {
+				d.Text = fmt.Sprintf("attributes that are %s: %.300s", UnknownAttribute, diag.First(of, 5, ", "))
+				d.Remedy = "check their spelling, or remove them"
+				b.note(i, d)
+			}
+		}
+	}
 }
 
 // misspeltAttribute returns the attribute that an unknown one most likely stands for, and why AWS refuses it. An

@@ -168,6 +168,10 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 	if w.Actions == nil {
 		w.Actions = stack.UnavailableOf(b.e.Key.Owner)
 	}
+	m.Wider = m.Wider || route.Failing
+	if len(parts) == 0 {
+		m.Wider, parts = true, rules.Cover(route.Conditions)
+	}
 	for _, part := range parts {
 		w.Conditions = part
 		all = append(all, w)

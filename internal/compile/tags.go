@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
@@ -182,7 +183,11 @@ func (b *build) checkTags() {
 		for _, key := range slices.Sorted(maps.Keys(tags)) {
 			one = tags[key]
 			if text := constraint.OfTag(constraint.Tag{Key: key, Value: one.Value}); text != "" {
-				bad(one, text, "remove or correct the tag")
+				remedy := "remove or correct the tag"
+				if strings.HasPrefix(strings.ToLower(key), "aws:") {
+					remedy = "remove it, or choose another key"
+				}
+				bad(one, text, remedy)
 			}
 		}
 		if n := len(b.tags(b.plainTags(i), "")); len(tags) > 0 && n > mostTags {

@@ -33,6 +33,21 @@ type Subnet struct {
 // reservedAddresses is what AWS keeps in each subnet: the first four and the last.
 const reservedAddresses = 5
 
+// Reserves reports whether AWS keeps an IPv4 address of the subnet for itself.
+func (s *Subnet) Reserves(a netip.Addr) bool {
+	if !s.CIDR.Contains(a) {
+		return false
+	}
+	first := s.CIDR.Masked().Addr()
+	for range reservedAddresses - 1 {
+		if first == a {
+			return true
+		}
+		first = first.Next()
+	}
+	return !s.CIDR.Contains(a.Next())
+}
+
 // Subnet finds a subnet by id.
 func (c *Network) Subnet(id string) (*Subnet, bool) {
 	s, ok := c.Subnets[id]

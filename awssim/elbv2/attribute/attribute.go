@@ -155,11 +155,3 @@ func Or(literal string, check func(key, value string) error) func(key, value str
 		return check(key, value)
 	}
 }
-
-// AtMost accepts values of no more than n bytes.
-func AtMost(n int) func(key, value string) error {
-	return func(key, value string) error {
-		return check.When(len(value) > n, check.Invalid("'%s' value '%s' cannot be longer than '%d' characters",
-			key, value, n))
-	}
-}

@@ -3,6 +3,7 @@ package loadbalancer
 import (
 	"context"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ var loadBalancerAttributes = attribute.Table[*account.LoadBalancer]{
 	Unsupported: func(lb *account.LoadBalancer) string { return "load balancers with type '" + lb.Type + "'" },
 	Rows: []attribute.Attribute[*account.LoadBalancer]{
 		attribute.New("access_logs.s3.enabled", albNLB, "false", attribute.Bool),
-		attribute.New("access_logs.s3.bucket", albNLB, "", attribute.AtMost(63)),
+		attribute.New("access_logs.s3.bucket", albNLB, "", isBucket),
 		attribute.New("access_logs.s3.prefix", albNLB, "", isLogPrefix),
 		attribute.New("idle_timeout.timeout_seconds", albOnly, "60", attribute.Between(1, 4000)),
 		attribute.New("deletion_protection.enabled", everyLB, "false", attribute.Bool),
@@ -43,10 +44,10 @@ var loadBalancerAttributes = attribute.Table[*account.LoadBalancer]{
 		attribute.New("zonal_shift.config.enabled", albNLB, "false", attribute.Bool),
 		attribute.New("client_keep_alive.seconds", albOnly, "3600", attribute.Between(60, 604800)),
 		attribute.New("connection_logs.s3.enabled", albOnly, "false", attribute.Bool),
-		attribute.New("connection_logs.s3.bucket", albOnly, "", attribute.AtMost(63)),
+		attribute.New("connection_logs.s3.bucket", albOnly, "", isBucket),
 		attribute.New("connection_logs.s3.prefix", albOnly, "", isLogPrefix),
 		attribute.New("health_check_logs.s3.enabled", albOnly, "false", attribute.Bool),
-		attribute.New("health_check_logs.s3.bucket", albOnly, "", attribute.AtMost(63)),
+		attribute.New("health_check_logs.s3.bucket", albOnly, "", isBucket),
 		attribute.New("health_check_logs.s3.prefix", albOnly, "", isLogPrefix),
 		attribute.New("routing.http.desync_mitigation_mode", albOnly, "defensive", attribute.OneOf("monitor", "defensive",
 			"strictest")),
@@ -188,6 +189,13 @@ func (s *LoadBalancers) ModifyLoadBalancerAttributes(ctx context.Context, in *el
 func protected(lb *account.LoadBalancer) error {
 	return check.When(lb.Attributes["deletion_protection.enabled"] == "true", apierr.New("OperationNotPermitted",
 		"Load balancer '%s' cannot be deleted because deletion protection is enabled", lb.ARN))
+}
+
+var bucketName = regexp.MustCompile(`^[A-Za-z0-9._-]{0,63}$`)
+
+func isBucket(key, value string) error {
+	return check.When(!bucketName.MatchString(value), check.Invalid("'%s' value '%s' is not the name of a bucket", key,
+		value))
 }
 
 func isLogPrefix(key, value string) error {

@@ -201,6 +201,9 @@ const (
 	sameQuery    = "#{query}"
 )
 
+// redirectHost are the characters of a redirect's host.
+const redirectHost = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+
 func redirect(c *types.RedirectActionConfig) (*stack.Redirect, error) {
 	keep := func(v *string, same string) string {
 		if v == nil {
@@ -223,6 +226,8 @@ func redirect(c *types.RedirectActionConfig) (*stack.Redirect, error) {
 			samePort)),
 		check.When(r.Host == "", check.Constraint("redirectConfig.host", "", "have length greater than or equal to 1")),
 		check.AtMost("redirectConfig.host", r.Host, 128),
+		check.When(strings.Trim(strings.Replace(r.Host, sameHost, "", 1), redirectHost) != "",
+			InvalidAction("The Host parameter must be a valid hostname and may contain the placeholder '#{host}' once")),
 		check.AtMost("redirectConfig.path", r.Path, 128),
 		check.AtMost("redirectConfig.query", r.Query, 128),
 		check.When(strings.HasPrefix(r.Query, "?"), InvalidAction("The Query parameter must not begin with '?'")),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +13,12 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/check"
+)
+
+var (
+	cookieName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+	poolARN    = regexp.MustCompile(`^arn:[^:\s]+:cognito-idp:[a-z0-9-]+:[0-9]+:userpool/[^\s/]+$`)
+	poolDomain = regexp.MustCompile(`^[A-Za-z0-9.-]+$`)
 )
 
 // session checks and completes what both ways to authenticate have in common.
@@ -27,6 +34,8 @@ func session(cookie, scope *string, timeout *int64, behaviour string, extra map[
 	return out, check.First(
 		check.When(out.TimeoutSeconds < 1 || out.TimeoutSeconds > 604800, check.Constraint("sessionTimeout",
 			fmt.Sprint(out.TimeoutSeconds), "be between 1 and 604800")),
+		check.When(!cookieName.MatchString(out.Cookie),
+			InvalidAction("The session cookie name '%s' must be the name of a cookie", out.Cookie)),
 		check.When(len(extra) > 10, check.Invalid("You cannot specify more than '10' extra request parameters")),
 	)
 }
@@ -73,7 +82,11 @@ func cognito(c *types.AuthenticateCognitoActionConfig) (*account.Cognito, error)
 		UserPoolDomain: aws.ToString(c.UserPoolDomain),
 	}, check.First(check.OneOf("onUnauthenticatedRequest", on, on.Values()), err,
 		check.Present("userPoolArn", c.UserPoolArn),
-		check.Present("userPoolClientId", c.UserPoolClientId), check.Present("userPoolDomain", c.UserPoolDomain))
+		check.Present("userPoolClientId", c.UserPoolClientId), check.Present("userPoolDomain", c.UserPoolDomain),
+		check.When(!poolARN.MatchString(aws.ToString(c.UserPoolArn)),
+			InvalidAction("The user pool ARN '%s' is not valid", aws.ToString(c.UserPoolArn))),
+		check.When(!poolDomain.MatchString(aws.ToString(c.UserPoolDomain)),
+			InvalidAction("The user pool domain '%s' is not valid", aws.ToString(c.UserPoolDomain))))
 }
 
 // checkUserPool holds an authenticate-cognito action against the account's user pools, as a load balancer does by

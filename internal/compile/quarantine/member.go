@@ -33,6 +33,7 @@ type Member struct {
 	intent.Member
 	State   State
 	Reasons diag.List       // errors for which earlier versions were set aside
+	Wider   bool            // its rules may match more requests than it declares
 	Shared  bool            // one of the reasons concerns a setting of the whole load balancer
 	untried []intent.Member // versions for the next calls of Demote
 	// Moved is the version that serves, if it comes from another load balancer (package function Moved).

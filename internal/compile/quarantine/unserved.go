@@ -442,6 +442,9 @@ func (r *restoring) listeners() {
 
 // report adds a finding, once for each problem: the parts of a rule on several ports and hosts have the same one.
 func (r *restoring) report(u *intent.Unserved, consequence string) {
+	if u.Text == "" {
+		return
+	}
 	remedy := cmp.Or(u.Remedy, "correct the field, or remove it")
 	d := diag.New(r.member.Object, u.Path, cmp.Or(u.Code, diag.InvalidRule), u.Text+consequence, remedy).In(diag.Rule)
 	if !r.told[d] {

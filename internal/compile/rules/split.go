@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -16,6 +17,27 @@ func Split(conditions []stack.Condition) [][]stack.Condition {
 	room := maxParts
 	return splitInto(conditions, &room)
 }
+
+// Cover is Split without those of the conditions that do not fit, so that the rules match more requests: another rule
+// must not answer them. Hosts and paths come first.
+func Cover(conditions []stack.Condition) (out [][]stack.Condition) {
+	var kept []stack.Condition
+	for _, of := range []func(stack.Condition) bool{isHost, isPath, isOther} {
+		for _, c := range conditions {
+			if with := append(slices.Clip(kept), c); of(c) && len(Split(with)) > 0 {
+				kept = with
+			}
+		}
+	}
+	if len(kept) == 0 {
+		kept = []stack.Condition{{Field: stack.PathPattern, Values: []string{"/*"}}}
+	}
+	return Split(kept)
+}
+
+func isHost(c stack.Condition) bool  { return c.Field == stack.HostHeader }
+func isPath(c stack.Condition) bool  { return c.Field == stack.PathPattern }
+func isOther(c stack.Condition) bool { return !isHost(c) && !isPath(c) }
 
 func splitInto(conditions []stack.Condition, room *int) [][]stack.Condition {
 	if OverLimit(conditions) == "" {

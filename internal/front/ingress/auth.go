@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -139,11 +140,16 @@ func (t *translation) servicesOf(actions []intent.Action) (out []*corev1.Service
 
 func (t *translation) session(read annotation.Reader) (s stack.Session, ok bool) {
 	unauthenticated, timeout := read.String(annotation.AuthUnauthenticated), read.Int64(annotation.AuthSessionTimeout)
+	scope := read.String(annotation.AuthScope)
+	if strings.Contains(scope.Value, ",") {
+		read.Ignored(annotation.AuthScope, fmt.Sprintf("%s: blanks separate scopes, and %.300q is one scope",
+			annotation.AuthScope, scope.Value), "write a blank in place of each comma")
+	}
 	_, _, declaresAction := read.Raw(annotation.AuthUnauthenticated)
 	_, _, declaresTimeout := read.Raw(annotation.AuthSessionTimeout)
 	return stack.Session{
 		OnUnauthenticated: unauthenticated.Or(stack.DefaultOnUnauthenticated),
-		Scope:             read.String(annotation.AuthScope).Or(stack.DefaultScope),
+		Scope:             scope.Or(stack.DefaultScope),
 		Cookie:            read.String(annotation.AuthSessionCookie).Or(stack.DefaultSessionCookie),
 		TimeoutSeconds:    timeout.Or(stack.DefaultSessionTimeout),
 	}, declaresAction == unauthenticated.Set && declaresTimeout == timeout.Set

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -31,6 +32,20 @@ type tuple struct {
 	weight        *int32
 }
 
+// instead is what to do about a Service that does not exist.
+func (t *translation) instead(service string) string {
+	action := annotation.Actions.For(service)
+	switch _, _, declared := t.read.Raw(action); {
+	case strings.Contains(service, "/"):
+		return "name a Service of the namespace of the Ingress, without a slash; for one of another namespace, put an Ingress " +
+			"into that namespace and let it join a group"
+	case declared:
+		return fmt.Sprintf("for annotation %s, write port name %s in the backend; else create the Service, or correct its "+
+			"name", action, useAnnotation)
+	}
+	return "create the Service, or correct its name"
+}
+
 // forward makes the action; nil if a target is invalid, which is reported.
 func (t *translation) forward(f forward) []intent.Action {
 	a := intent.Action{Type: stack.ActionForward, Stickiness: f.stickiness}
@@ -42,10 +57,9 @@ func (t *translation) forward(f forward) []intent.Action {
 			if err != nil {
 				text := fmt.Sprintf("Service %s/%s does not exist", t.ingress.Namespace, one.service)
 				if len(f.tuples) == 1 && t.config.TolerateMissingService {
-					return t.answer503(f.at, text, "create the Service, or correct its name", "Backend service does not exist")
+					return t.answer503(f.at, text, t.instead(one.service), "Backend service does not exist")
 				}
-				t.findings.Add(diag.New(Object(t.ingress), f.at, diag.ServiceNotFound, text,
-					"create the Service, or correct its name"))
+				t.findings.Add(diag.New(Object(t.ingress), f.at, diag.ServiceNotFound, text, t.instead(one.service)))
 				complete = false
 				continue
 			}
@@ -106,6 +120,7 @@ func (t *translation) withoutEndpoints(actions []intent.Action) (b *intent.Backe
 func (t *translation) check(svc *corev1.Service, read annotation.Reader) {
 	object := owner.Object(svc)
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations)
+	annotation.CheckLabels(t.findings, object, svc.Labels)
 	t.findings.NameKeys(object, annotation.OnBoth, svc.Annotations)
 	for _, m := range annotation.Misspellings(object, annotation.OnBoth, svc.Annotations) {
 		t.findings.Misspell(m)
@@ -126,10 +141,13 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 	}
 	port, ok := serviceport.Find(svc, written)
 	if !ok {
-		t.findings.Add(diag.New(Object(t.ingress), at, diag.ServicePortNotFound,
-			fmt.Sprintf("Service %[2]s/%[3]s has no port %[1]s; it has %[4]s", written, svc.Namespace, svc.Name,
-				serviceport.Describe(svc)),
-			"name one of its ports, or add the port to the Service"))
+		text, remedy := serviceport.NoEndpoints(svc)
+		if text == "" {
+			text = fmt.Sprintf("Service %[2]s/%[3]s has no port %[1]s; it has %[4]s", written, svc.Namespace, svc.Name,
+				serviceport.Describe(svc))
+			remedy = "name one of its ports, or add the port to the Service"
+		}
+		t.findings.Add(diag.New(Object(t.ingress), at, diag.ServicePortNotFound, text, remedy))
 		return nil
 	}
 	g := &intent.TargetGroup{

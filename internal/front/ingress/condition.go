@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
@@ -15,22 +16,27 @@ type conditions struct {
 	others             []stack.Condition
 	hosts, hostRegexes []string
 	paths, pathRegexes []string
+	malformed          bool // which is reported
 }
+
+// unread stands for hosts or paths that cannot be read, as a regular expression that AWS refuses: the compiler finds
+// conditions for at least their requests.
+const unread = "*"
 
 // maxIdle bounds the conditions of an annotation, and parts of them, that are reported as without effect.
 const maxIdle = 10
 
-// conditionsOf are the conditions of the annotation for a Service name; nil if it is malformed.
+// conditionsOf are the conditions of the annotation for a Service name.
 func (t *translation) conditionsOf(service string) *conditions {
 	if c, ok := t.conditions[service]; ok {
 		return c
 	}
 	k := annotation.Conditions.For(service)
 	c := &conditions{}
-	if _, _, ok := t.read.Raw(k); ok {
+	if raw, _, ok := t.read.Raw(k); ok {
 		field := annotation.Unmarshal[[]planjson.Condition](t.read, k)
-		if !field.Set {
-			c = nil
+		if c.malformed = !field.Set; c.malformed {
+			c.salvage(planjson.Condition{Field: raw})
 		}
 		idle := 0
 		note := func(text, remedy string) (told bool) {
@@ -41,12 +47,18 @@ func (t *translation) conditionsOf(service string) *conditions {
 			return idle <= maxIdle
 		}
 		for i, j := range field.Value {
-			if problem := c.add(j); problem != "" {
-				t.read.Invalid(k, fmt.Sprintf("condition %d: %s", i, problem), "")
-				c = nil
-				break
+			problem := c.add(j)
+			if problem != "" {
+				c.salvage(j)
 			}
-			if !knownFields[j.Field] {
+			switch {
+			case c.malformed: // one finding is enough
+				continue
+			case problem != "":
+				t.read.Invalid(k, fmt.Sprintf("condition %d: %s", i, problem), "")
+				c.malformed = true
+				continue
+			case !knownFields[j.Field]:
 				text := fmt.Sprintf("condition %d: field %q is unknown", i, j.Field)
 				if note(text+" and", "use host-header, path-pattern, http-header, http-request-method, query-string or "+
 					"source-ip") {
@@ -62,6 +74,20 @@ func (t *translation) conditionsOf(service string) *conditions {
 	}
 	t.conditions[service] = c
 	return c
+}
+
+// salvage adds what a malformed condition may say about hosts and paths, to which a rule then answers an error.
+func (c *conditions) salvage(j planjson.Condition) {
+	of := func(field stack.ConditionField, word string, config *planjson.Texts, values, regexes *[]string) {
+		switch {
+		case config != nil && len(config.Values)+len(config.Regex) > 0 && j.Field == string(field):
+			*values, *regexes = append(*values, config.Values...), append(*regexes, config.Regex...)
+		case config != nil || strings.Contains(strings.ToLower(j.Field), word):
+			*regexes = append(*regexes, unread)
+		}
+	}
+	of(stack.HostHeader, "host", j.HostHeader, &c.hosts, &c.hostRegexes)
+	of(stack.PathPattern, "path", j.PathPattern, &c.paths, &c.pathRegexes)
 }
 
 // othersOf are the parts of a condition for other fields than its own.
@@ -226,6 +252,50 @@ func (c *conditions) with(host string, patterns []string, expression string) (ou
 		out = append(out, stack.Condition{Field: stack.PathPattern, Values: []string{"/*"}})
 	}
 	return out, ""
+}
+
+// cover are conditions of rules that together match at least the requests of a path whose conditions are invalid.
+func (c *conditions) cover(host string, patterns []string, expression string) (out [][]stack.Condition) {
+	others := c.others
+	if len(others) > maxOthers {
+		others = nil
+	}
+	var hosts, expressions []string
+	if host != "" {
+		hosts = []string{host}
+	}
+	if expression != "" {
+		expressions = []string{expression}
+	}
+	paths := alternatives(stack.PathPattern, [2][]string{patterns, c.paths}, [2][]string{expressions, c.pathRegexes})
+	for _, h := range alternatives(stack.HostHeader, [2][]string{hosts, c.hosts}, [2][]string{nil, c.hostRegexes}) {
+		for _, p := range paths {
+			one := slices.Concat(others, h, p)
+			if len(one) == 0 {
+				one = []stack.Condition{{Field: stack.PathPattern, Values: []string{"/*"}}}
+			}
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// alternatives are conditions on a field for several rules: AWS allows either values or regular expressions in one.
+func alternatives(field stack.ConditionField, values, regexes [2][]string) (out [][]stack.Condition) {
+	nv, nr := len(values[0])+len(values[1]), len(regexes[0])+len(regexes[1])
+	switch {
+	case nv+nr > maxValues: // before each path gets a copy of them
+		return [][]stack.Condition{{{Field: field, Regex: []string{unread}}}}
+	case nv+nr == 0:
+		return [][]stack.Condition{nil}
+	}
+	if nv > 0 {
+		out = append(out, []stack.Condition{{Field: field, Values: slices.Concat(values[:]...)}})
+	}
+	if nr > 0 {
+		out = append(out, []stack.Condition{{Field: field, Regex: slices.Concat(regexes[:]...)}})
+	}
+	return out
 }
 
 // transformsOf are the rewrites of the annotation for a Service name; nil if it is malformed.

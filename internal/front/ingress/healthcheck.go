@@ -50,8 +50,12 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, p
 		UnhealthyThreshold: read.Int32(annotation.UnhealthyThreshold).Or(d.UnhealthyThreshold),
 	}
 	if h.Path != "" && !annotation.ValidHealthCheckPath(h.Path) {
+		remedy := ""
+		if g.ProtocolVersion == grpc {
+			remedy = "write a method such as /grpc.health.v1.Health/Check"
+		}
 		read.Invalid(annotation.HealthCheckPath, fmt.Sprintf("health check path must start with a slash and have at most "+
-			"1024 characters: %q", h.Path), "")
+			"1024 characters: %q", h.Path), remedy)
 	}
 	if h.Matcher != "" && !annotation.ValidCodes(h.Matcher, low, high) {
 		read.Invalid(annotation.SuccessCodes, fmt.Sprintf("success codes must be values, lists or ranges from %d to %d: %q%s",

@@ -96,14 +96,19 @@ func (j mutualJSON) mutual() stack.MutualAuthentication {
 // noteUnusedMutual notes entries for ports without an HTTPS listener of the Ingress.
 func (t *translation) noteUnusedMutual(byPort map[int32]intent.Field[stack.MutualAuthentication],
 	listeners []intent.Listener) {
+	open := false // an HTTPS listener takes clients without certificates
 	for _, l := range listeners {
 		if l.Protocol == protocolHTTPS {
+			open = open || byPort[l.Port].Value.Mode != stack.MutualVerify
 			delete(byPort, l.Port)
 		}
 	}
 	for _, port := range slices.Sorted(maps.Keys(byPort)) {
-		t.read.Note(annotation.MutualAuthentication, diag.GuardNotApplied, fmt.Sprintf("mutual authentication of port %d "+
-			"has no effect: the Ingress has no HTTPS listener there", port),
+		text := fmt.Sprintf("mutual authentication of port %d has no effect: the Ingress has no HTTPS listener there", port)
+		if open && byPort[port].Value.Mode == stack.MutualVerify { // most likely the port is wrong
+			t.read.Misspell(annotation.MutualAuthentication, fmt.Sprint("port ", port), text, true)
+		}
+		t.read.Note(annotation.MutualAuthentication, diag.GuardNotApplied, text,
 			"name ports of HTTPS listeners in "+string(annotation.ListenPorts))
 	}
 }

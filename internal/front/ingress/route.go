@@ -3,6 +3,7 @@ package ingress
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -81,8 +82,11 @@ func (t *translation) routes(most int) []intent.Route {
 		}
 		paths := t.sorted(i, rule)
 		for _, p := range paths[:min(len(paths), most)] {
-			r, ok := t.route(p, regex)
-			if !ok {
+			r, cover := t.route(p, regex)
+			for _, conditions := range cover {
+				t.unserved = append(t.unserved, intent.Unserved{Route: unavailable(r.Source, conditions), Before: len(out)})
+			}
+			if len(cover) > 0 {
 				continue
 			}
 			if b, text, remedy := t.withoutEndpoints(r.Actions); b != nil {
@@ -100,7 +104,7 @@ func (t *translation) routes(most int) []intent.Route {
 	return out
 }
 
-// precedence of path types within one rule.
+// precedence of path types within one rule. Unknown types come first, so that no other path answers their requests.
 var precedence = map[networkingv1.PathType]int{
 	networkingv1.PathTypeExact:                  1,
 	networkingv1.PathTypePrefix:                 2,
@@ -114,7 +118,6 @@ func (t *translation) sorted(i int, rule networkingv1.IngressRule) []path {
 		if precedence[one.pathType()] == 0 {
 			t.invalidRule(one.at()+".pathType", fmt.Sprintf("unknown pathType for path %s", p.Path),
 				"use Exact, Prefix or ImplementationSpecific")
-			continue
 		}
 		out = append(out, one)
 	}
@@ -135,9 +138,10 @@ func (p path) pathType() networkingv1.PathType {
 	return *p.PathType
 }
 
-// route translates one path. ok is false if its conditions are invalid, so that no rule can be made.
-func (t *translation) route(p path, regex bool) (intent.Route, bool) {
-	r := intent.Route{Source: t.here(p.at())}
+// route translates one path. If its conditions are invalid, which is reported, cover are conditions of rules that
+// together match at least its requests.
+func (t *translation) route(p path, regex bool) (r intent.Route, cover [][]stack.Condition) {
+	r.Source = t.here(p.at())
 	name := ""
 	if p.Backend.Service != nil {
 		name = p.Backend.Service.Name
@@ -148,36 +152,49 @@ func (t *translation) route(p path, regex bool) (intent.Route, bool) {
 		t.invalidRule(p.at()+".path", problem, "use pathType ImplementationSpecific for paths with wildcards")
 	}
 	actions := t.backend(&p.Backend, p.at()+".backend")
-	if problem != "" || extra == nil {
-		return intent.Route{}, false
+	if problem != "" || extra.malformed || precedence[p.pathType()] == 0 {
+		return r, extra.cover(p.host, patterns, expression)
 	}
 	if r.Conditions, problem = extra.with(p.host, patterns, expression); problem != "" {
 		t.invalidRule(p.at(), problem, "state the host, or the path, either by values or by regular expressions")
-		return intent.Route{}, false
+		return r, extra.cover(p.host, patterns, expression)
 	}
 	if transforms != nil {
 		r.Authentication, r.Actions = t.authenticated(actions)
 		r.Transforms = *transforms
 	}
-	return r, true
+	return r, nil
 }
 
-// patterns are the path patterns of a path, or its regular expression.
+// unavailable is a route that answers an error.
+func unavailable(source intent.Source, conditions []stack.Condition) intent.Route {
+	answer := stack.UnavailableOf(stack.Ingress)[0]
+	return intent.Route{Source: source, Conditions: conditions,
+		Actions: []intent.Action{{Type: answer.Type, FixedResponse: answer.FixedResponse}}}
+}
+
+// patterns are the path patterns of a path, or its regular expression. Of an invalid path, they match at least what it
+// may be meant to match.
 func (p path) patterns(regex bool) (patterns []string, expression, problem string) {
 	kind := p.pathType()
 	wild := strings.ContainsAny(p.Path, "*?")
+	base := strings.TrimSuffix(p.Path, "/")
 	switch {
 	case p.Path == "":
 		return nil, "", ""
 	case kind == networkingv1.PathTypeExact && wild:
-		return nil, "", "exact path shouldn't contain wildcards: " + p.Path
+		return []string{p.Path}, "", "exact path shouldn't contain wildcards: " + p.Path
 	case kind == networkingv1.PathTypePrefix && wild:
-		return nil, "", "prefix path shouldn't contain wildcards: " + p.Path
+		return []string{base, base + "/*"}, "", "prefix path shouldn't contain wildcards: " + p.Path
 	case kind == networkingv1.PathTypePrefix && p.Path == "/":
 		return []string{"/*"}, "", ""
 	case kind == networkingv1.PathTypePrefix:
-		base := strings.TrimSuffix(p.Path, "/")
 		return []string{base, base + "/*"}, "", ""
+	case precedence[kind] == 0:
+		if regex {
+			expression = p.Path[1:]
+		}
+		return slices.Compact([]string{p.Path, cmp.Or(base, "/"), base + "/*"}), expression, ""
 	case kind == networkingv1.PathTypeImplementationSpecific && regex:
 		return nil, p.Path[1:], ""
 	}

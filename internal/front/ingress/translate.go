@@ -37,7 +37,7 @@ type translation struct {
 	plain    bool // all listeners are HTTP; false if listen-ports is invalid
 
 	targetGroups map[string]*intent.TargetGroup // by identity; nil = invalid, which is reported
-	conditions   map[string]*conditions         // by Service name; nil = malformed, which is reported
+	conditions   map[string]*conditions         // by Service name
 	actions      map[annotation.Key]*annotation.Action
 	transforms   map[string]*[]stack.Transform // by Service name; nil = malformed, which is reported
 	checked      map[string]bool               // Services whose annotations were checked, by name
@@ -68,6 +68,7 @@ func translate(v *objects.View, cfg Config, m member, excess bool) intent.Member
 	out.OfClass = t.ofClasses()
 	out.Class = m.class.Name
 	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations)
+	annotation.CheckLabels(f, Object(ing), ing.Labels)
 	t.read.Bool(annotation.DryRun) // applied by Load; an invalid value is reported here
 	t.read.CheckApproval(annotation.ApprovedPlan)
 	t.read.CheckDeletionPolicy(annotation.DeletionPolicy)
@@ -151,6 +152,9 @@ func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, dia
 		}
 	}
 	for _, u := range out.Unserved {
+		if u.Text == "" { // the finding is there
+			continue
+		}
 		out.Diagnostics = append(out.Diagnostics, diag.New(Object(ing), u.Path, u.Code, u.Text, u.Remedy).In(diag.Rule))
 	}
 	return class, out.Diagnostics

@@ -32,7 +32,7 @@ func (t *translation) noteUnused() {
 			if !ok || name == "" || used[family][name] || family == annotation.TargetControlPort && t.namesPort(name) {
 				continue
 			}
-			t.noteUnusedKey(family, name, used[family])
+			t.noteUnusedKey(family, name, used)
 		}
 	}
 	for _, family := range ofBackends {
@@ -64,20 +64,23 @@ func (t *translation) usedKeys() map[annotation.Key]map[string]bool {
 	return used
 }
 
-// noteUnusedKey notes an annotation that no backend names. used are the names of its family that backends have.
-func (t *translation) noteUnusedKey(family annotation.Key, name string, used map[string]bool) {
+// noteUnusedKey notes an annotation that no backend names. used are the names that backends have, by family.
+func (t *translation) noteUnusedKey(family annotation.Key, name string, used map[annotation.Key]map[string]bool) {
 	key := family.For(name)
 	value, code := t.ingress.Annotations[string(key)], diag.IgnoredSetting
 	text, remedy := fmt.Sprintf("annotation %s has no effect: no backend of the Ingress is %s", key, name),
 		"name a backend, or remove the annotation"
 	service, _, ported := strings.Cut(name, ".")
-	ported = ported && used[service]
+	ported = ported && used[family][service]
 	switch err := json.Unmarshal([]byte(value), &annotation.Action{}); {
 	case family == annotation.Actions && err != nil:
 		text, remedy = unusedAction(name, value, err)
 	case family == annotation.Actions:
 		text = fmt.Sprintf("annotation %s has no effect: no backend of the Ingress has service name %s and port name %s",
 			key, name, useAnnotation)
+		if used[annotation.Conditions][name] {
+			remedy = fmt.Sprintf("write port name %s in the backend of Service %s, or remove the annotation", useAnnotation, name)
+		}
 		if strings.Contains(value, string(stack.ActionFixedResponse)) {
 			code, text = diag.GuardNotApplied, text+"; it answers no requests"
 		}

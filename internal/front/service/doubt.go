@@ -109,7 +109,8 @@ func (t *translation) noteSpec() {
 	if len(spec.Ports) == 0 {
 		note("spec.ports", "the Service has no ports, so its load balancer has no listeners", "add ports")
 	}
-	if spec.SessionAffinity == corev1.ServiceAffinityClientIP {
+	if spec.SessionAffinity == corev1.ServiceAffinityClientIP &&
+		t.read.Attributes(annotation.ServiceTGAttributes).Value["stickiness.enabled"] != "true" {
 		note("spec.sessionAffinity", "a network load balancer does not follow spec.sessionAffinity: connections of one "+
 			"client can reach different targets", fmt.Sprintf("set annotation %s: stickiness.enabled=true,"+
 			"stickiness.type=source_ip", annotation.ServiceTGAttributes))

@@ -223,10 +223,14 @@ func (t *translation) merged() []listener {
 		path := fmt.Sprintf("spec.ports[%d]", i)
 		switch {
 		case !merge:
+			remedy := "use another number"
+			if p.Protocol != first.Protocol {
+				remedy = "set " + string(annotation.ServiceTCPUDPListener) + ": \"true\", or " + remedy
+			}
 			t.report(diag.Listener, path, diag.IgnoredSetting,
 				fmt.Sprintf("port %d/%s has no listener: port %d/%s comes first, and a load balancer has one listener per number",
 					p.Port, p.Protocol, p.Port, first.Protocol),
-				"set "+string(annotation.ServiceTCPUDPListener)+": \"true\", or use another number")
+				remedy)
 		case len(first.transports) > 1:
 			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("can only merge two ports, not more (port %d)", p.Port),
 				"use another number")
@@ -296,6 +300,10 @@ func (t *translation) noteUnused(listeners []intent.Listener, used map[annotatio
 			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the Service has no TLS listener", k),
 				remedy+", or remove annotation "+string(k))
 		}
+	}
+	if _, _, chosen := t.read.Raw(annotation.ServiceSSLPorts); certificates && !secure && !chosen {
+		t.read.Ignored(annotation.ServiceCertificates, fmt.Sprintf("annotation %s has no effect: TLS ends at ports of "+
+			"protocol TCP only, and the Service has none", annotation.ServiceCertificates), "add a TCP port, or remove it")
 	}
 	for _, family := range []annotation.Key{annotation.ServiceListenerAttributes, annotation.ServiceActions} {
 		var names []string

@@ -71,16 +71,13 @@ func (t *translation) noteManageBackend(s *intent.Settings) {
 	if !s.ManageBackend.Set || s.SecurityGroups.Set || s.Existing.Set || s.Adopted.Set {
 		return
 	}
-	text, remedy := "the load balancer has the controller's security groups, and the controller manages their rules",
-		fmt.Sprintf("name security groups (%s)", annotation.ServiceSecurityGroups)
+	text := "the load balancer has the controller's security groups, and the controller manages their rules"
 	if s.NoSecurityGroups.Value {
 		text = "the load balancer has no security groups"
-	} else {
-		remedy += fmt.Sprintf(", or have none (%s)", annotation.ServiceDisableSecurityGroups)
 	}
 	t.read.Ignored(annotation.ServiceManageBackend, fmt.Sprintf("annotation %s has no effect without %s: %s",
 		annotation.ServiceManageBackend, annotation.ServiceSecurityGroups, text),
-		remedy+", or remove it")
+		fmt.Sprintf("name security groups (%s), or remove it", annotation.ServiceSecurityGroups))
 }
 
 // scheme is the scheme of the annotation or, without it, of its former spelling.

@@ -60,8 +60,12 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 	}
 	g.HealthCheck = t.healthCheck(svc, port, targetType)
 	if text := serviceport.UnansweredCheck(svc, port, targetType, protocol, g.HealthCheck); text != "" {
+		same := "targetPort"
+		if targetType == stack.TargetInstance {
+			same = "nodePort"
+		}
 		t.report("", at, diag.UnansweredHealthCheck, text, "set annotation "+string(annotation.ServiceHCPort)+
-			" to a port with a TCP listener, or add a TCP port with the same targetPort to the Service")
+			" to a port with a TCP listener, or add a TCP port with the same "+same+" to the Service")
 	}
 	t.noteResets(g, svc, at)
 	return g
@@ -114,7 +118,11 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 			"balancer stays as it is, and for a new one the value counts as instance", requested), "write ip or instance")
 	}
 	serviceType := cmp.Or(svc.Spec.Type, corev1.ServiceTypeClusterIP)
-	const remedy = "change the Service to type NodePort or LoadBalancer with node ports, or set annotation " +
+	types := "NodePort or LoadBalancer"
+	if svc == t.service { // one of type NodePort has no load balancer
+		types = "LoadBalancer"
+	}
+	remedy := "change the Service to type " + types + " with node ports, or set annotation " +
 		string(annotation.ServiceTargetType) + ": ip"
 	if text, instead := serviceport.NoEndpoints(svc); text != "" {
 		path := at
@@ -131,7 +139,9 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 			"type %q needs: Service %s/%s", serviceType, requested, svc.Namespace, svc.Name), remedy)
 	case port.NodePort == 0 && unallocated:
 		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("port %d of Service %s/%s has no node port, "+
-			"because the Service allocates none; instance targets need one", port.Port, svc.Namespace, svc.Name), remedy)
+			"because the Service allocates none; instance targets need one", port.Port, svc.Namespace, svc.Name),
+			"set spec.allocateLoadBalancerNodePorts of the Service to true, or annotation "+
+				string(annotation.ServiceTargetType)+": ip")
 	case port.NodePort == 0:
 		t.report(diag.Route, at, diag.WrongServiceType,
 			fmt.Sprintf("port %d of Service %s/%s (type %s) has no node port, which instance "+

@@ -41,8 +41,9 @@ func translate(v *objects.View, cfg Config, svc *corev1.Service, grouped bool) i
 	}
 	f.Limit(svc.Annotations, len(svc.Spec.Ports))
 	annotation.Check(f, owner.Object(svc), annotation.OnService, svc.Annotations)
+	annotation.CheckLabels(f, owner.Object(svc), svc.Labels)
 	if annotation.OfIngress(svc.Annotations) && !objects.NamedByIngress(v, svc) {
-		annotation.CheckUnnamed(f, owner.Object(svc), svc.Annotations)
+		annotation.CheckUnnamed(f, owner.Object(svc), svc.Annotations, true)
 	}
 	m := intent.Member{Object: owner.Object(svc), Settings: t.settings()}
 	m.Listeners = t.listeners(m.Settings)

@@ -48,6 +48,24 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 	}
 }
 
+// CheckLabels reports labels of an object that are annotations, the first ten.
+func CheckLabels(f *Findings, o diag.Object, labels map[string]string) {
+	told := 0
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		e, known := Lookup(Key(k))
+		if !known || told == 10 {
+			continue
+		}
+		told++
+		code := diag.IgnoredSetting
+		if restricts(e.Key, labels[k]) {
+			code = diag.GuardNotApplied
+		}
+		f.Add(diag.New(o, "metadata.labels["+k+"]", code, fmt.Sprintf("label %s has no effect: it is an annotation", k),
+			"move it to metadata.annotations, or remove it"))
+	}
+}
+
 // mostMisspelt is how many unknown keys of an object are compared with known ones: an object may have thousands, and
 // each takes as long as a hundred known ones.
 const mostMisspelt = 100

@@ -202,6 +202,9 @@ func (e *Entry) remedyFor(raw string) string {
 			e.Example = of[at][1]
 		}
 	}
+	if version := strings.ToUpper(raw); e.Key == BackendProtocol && slices.Contains([]string{"GRPC", "HTTP2"}, version) {
+		return fmt.Sprintf("%s here, and add annotation %s: %s", e.remedy(), BackendProtocolVersion, version)
+	}
 	return e.remedy()
 }
 

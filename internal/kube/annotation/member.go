@@ -1,6 +1,7 @@
 package annotation
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -42,7 +43,7 @@ func unknownMembers(path string, value any, of reflect.Type) (out []unknownMembe
 			}
 			m := unknownMember{path: at, within: fieldsWith(names, name)}
 			if len(m.within) == 0 {
-				m.meant = names[nearestOf(strings.ToLower(name), names)].name
+				m.meant = cmp.Or(names[nearestOf(strings.ToLower(name), names)].name, longer(name, names))
 			}
 			m.instead = m.meant != "" && !slices.ContainsFunc(members, func(other string) bool {
 				return strings.EqualFold(other, m.meant)
@@ -51,6 +52,20 @@ func unknownMembers(path string, value any, of reflect.Type) (out []unknownMembe
 		}
 	}
 	return out
+}
+
+// longer is the only field whose name ends with another one; empty if there is none.
+func longer(name string, among map[string]member) (found string) {
+	const short = 5 // a name of so few characters may end by chance with it
+	for lower, m := range among {
+		if len(name) > short && strings.HasSuffix(lower, strings.ToLower(name)) {
+			if found != "" {
+				return ""
+			}
+			found = m.name
+		}
+	}
+	return found
 }
 
 // member is a field of a struct as JSON names it.

@@ -146,18 +146,22 @@ func CheckRouteBackend(f *Findings, o diag.Object, annotations map[string]string
 	}
 }
 
-// CheckUnnamed reports the keys for target groups of Ingresses on a Service that no Ingress names.
-func CheckUnnamed(f *Findings, o diag.Object, annotations map[string]string) {
+// CheckUnnamed reports the keys for target groups of Ingresses on a Service that no Ingress names. serves is true if a
+// load balancer of its own serves it.
+func CheckUnnamed(f *Findings, o diag.Object, annotations map[string]string, serves bool) {
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
 		if e, known := Lookup(Key(k)); !known || e.Scope != OnBoth {
 			continue
 		}
 		remedy := "name the Service in an Ingress, or remove the annotation"
-		if c := counterpart(Key(k)); c != "" {
+		if c := counterpart(Key(k)); c != "" && serves {
 			remedy = "write " + string(c) + ", or remove it"
 		}
-		f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect: no Ingress names "+
-			"the Service", k), remedy))
+		code, text := diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect: no Ingress names the Service", k)
+		if serves && Key(k) == AuthType && annotations[k] != "none" {
+			code, text = diag.GuardNotApplied, text+", and its network load balancer serves without a login"
+		}
+		f.Add(diag.New(o, Key(k).Path(), code, text, remedy))
 	}
 }
 

@@ -32,7 +32,7 @@ func TestEachKeyHasAnAnswerOnEachKind(t *testing.T) {
 		"Ingress": func(f *Findings, o diag.Object, a map[string]string) { Check(f, o, OnIngress, a) },
 		"Service": func(f *Findings, o diag.Object, a map[string]string) {
 			Check(f, o, OnService, a)
-			CheckUnnamed(f, o, a)
+			CheckUnnamed(f, o, a, true)
 		},
 		"backend Service": func(f *Findings, o diag.Object, a map[string]string) {
 			Check(f, o, OnBoth, a)

@@ -107,9 +107,11 @@ func prefix(v string) string {
 	return ""
 }
 
+var bucketName = regexp.MustCompile(`^[A-Za-z0-9._-]{0,63}$`)
+
 func bucket(v string) string {
-	if len(v) > 63 {
-		return "AWS allows names of buckets, of at most 63 characters"
+	if !bucketName.MatchString(v) {
+		return "AWS allows names of buckets, of at most 63 letters, digits, dots and hyphens"
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package constraint
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,6 +52,33 @@ var LoadBalancers = []Row[stack.LoadBalancer]{
 	{"reserved capacity", OfCapacity},
 	{"tags", func(lb stack.LoadBalancer) string { return OfTags(lb.Tags) }},
 }
+
+// Placed is a fixed address of a load balancer in a range of a subnet.
+type Placed struct{ Address, Range string }
+
+// Addresses are the constraints on fixed addresses.
+var Addresses = []Row[Placed]{
+	{"reserved address", func(p Placed) string {
+		in, err := netip.ParsePrefix(p.Range)
+		address, bad := netip.ParseAddr(p.Address)
+		if err != nil || bad != nil || !in.Contains(address) {
+			return ""
+		}
+		reserved := !in.Contains(address.Next())
+		first := in.Masked().Addr()
+		for range 4 {
+			reserved = reserved || first == address
+			first = first.Next()
+		}
+		if !reserved {
+			return ""
+		}
+		return fmt.Sprintf("%s is reserved: AWS keeps the first four addresses and the last one of %s", p.Address, p.Range)
+	}},
+}
+
+// OfAddress returns why AWS refuses a fixed address; empty if it may admit it.
+func OfAddress(p Placed) string { return first(Addresses, p) }
 
 // OfAddressPools returns why AWS refuses the address pools of a load balancer; empty if it may admit them.
 func OfAddressPools(lb stack.LoadBalancer) string {

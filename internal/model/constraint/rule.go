@@ -57,6 +57,9 @@ var (
 	hostEnd        = regexp.MustCompile(`^[A-Za-z*?]*$`) // after the last dot
 	pathCharacters = regexp.MustCompile("^[A-Za-z0-9_\\-.$/~\"'@:+&*?]*$")
 	methods        = regexp.MustCompile(`^[A-Z\-_]+$`)
+	redirectHost   = regexp.MustCompile(`^[A-Za-z0-9._-]*(#\{host\}[A-Za-z0-9._-]*)?$`)
+	userPoolARN    = regexp.MustCompile(`^arn:[^:\s]+:cognito-idp:[a-z0-9-]+:[0-9]+:userpool/[^\s/]+$`)
+	userPoolDomain = regexp.MustCompile(`^[A-Za-z0-9.-]+$`)
 	token          = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 )
 
@@ -154,6 +157,20 @@ var Conditions = []Row[stack.Condition]{
 		}
 		return ""
 	}},
+	{"wildcards", func(c stack.Condition) string {
+		n := 0
+		for _, v := range c.Values {
+			n = max(n, wildcards(v))
+		}
+		for _, q := range c.Query {
+			n = max(n, wildcards(q.Key)+wildcards(q.Value))
+		}
+		if n <= stack.MaxWildcards || c.Field == stack.RequestMethod || c.Field == stack.SourceIP {
+			return ""
+		}
+		return fmt.Sprintf("a value of the %s condition has %d wildcards, and AWS allows %d in a rule", c.Field, n,
+			stack.MaxWildcards)
+	}},
 	{"regular expression", func(c stack.Condition) string {
 		for _, v := range c.Regex {
 			if text := expression(v, maxValue); text != "" {
@@ -170,6 +187,8 @@ var Conditions = []Row[stack.Condition]{
 		return ""
 	}},
 }
+
+func wildcards(v string) int { return strings.Count(v, "*") + strings.Count(v, "?") }
 
 // expression is what is wrong with a regular expression. AWS's dialect neither looks around nor back, as Go's. It is
 // only parsed: the program of a short one may take 100 MB.
@@ -260,7 +279,7 @@ var Actions = []Row[stack.Action]{
 		case a.OIDC != nil:
 			return oidc(a.OIDC)
 		case a.Cognito != nil:
-			return session(&a.Cognito.Session)
+			return cognito(a.Cognito)
 		case a.JWT != nil:
 			return jwt(a.JWT)
 		}
@@ -284,6 +303,9 @@ func redirect(r *stack.Redirect) string {
 		return fmt.Sprintf("the protocol of a redirect is %q, and AWS allows HTTP, HTTPS and #{protocol}", r.Protocol)
 	case r.Port != "" && r.Port != "#{port}" && (err != nil || port < 1 || port > 65535 || strconv.Itoa(port) != r.Port):
 		return fmt.Sprintf("the port of a redirect is %q, and AWS allows 1 to 65535 and #{port}", r.Port)
+	case !redirectHost.MatchString(r.Host):
+		return fmt.Sprintf("the host of a redirect is %q, and AWS allows the name of a host, which may contain #{host} once; "+
+			"protocol, port and path are parts of their own", r.Host)
 	case r.Path != "" && !strings.HasPrefix(r.Path, "/"):
 		return fmt.Sprintf("the path of a redirect is %q, and AWS allows none without a slash in front", r.Path)
 	case strings.HasPrefix(r.Query, "?"):
@@ -347,8 +369,22 @@ func oidc(o *stack.AuthenticateOIDC) string {
 	return session(&o.Session)
 }
 
+func cognito(c *stack.AuthenticateCognito) string {
+	switch {
+	case !userPoolARN.MatchString(c.UserPoolARN):
+		return fmt.Sprintf("%.300q is not the ARN of a user pool, like arn:aws:cognito-idp:REGION:ACCOUNT:userpool/ID",
+			c.UserPoolARN)
+	case !userPoolDomain.MatchString(c.UserPoolDomain):
+		return fmt.Sprintf("the domain of the user pool is %.300q, and AWS allows a domain or its first part, without https://",
+			c.UserPoolDomain)
+	}
+	return session(&c.Session)
+}
+
 func session(s *stack.Session) string {
 	switch {
+	case s.Cookie != "" && !token.MatchString(s.Cookie):
+		return fmt.Sprintf("the cookie of a login is %.300q, and AWS allows the name of a cookie, without blanks", s.Cookie)
 	case s.TimeoutSeconds < 0 || s.TimeoutSeconds > maxStickiness:
 		return fmt.Sprintf("the session of a login lasts %d seconds, and AWS allows 1 to %d", s.TimeoutSeconds, maxStickiness)
 	case len(s.ExtraParams) > maxParams:

@@ -326,7 +326,7 @@ type Unserved struct {
 	// Stand are conditions for the same requests. They replace declared conditions that AWS refuses, if no earlier version
 	// served any.
 	Stand []stack.Condition `json:",omitempty"`
-	// Path, Text and Remedy are the finding, and Code its code; empty = InvalidRule.
+	// Path, Text and Remedy are the finding, and Code its code; empty = InvalidRule. Without Text, the member has it.
 	Path, Text, Remedy string
 	Code               diag.Code `json:",omitempty"`
 }

@@ -36,6 +36,7 @@ func TestEachRowRefusesItsExamples(t *testing.T) {
 	examples(t, constraint.Forwardings, Forwardings)
 	examples(t, constraint.Answerings, Answerings)
 	examples(t, constraint.ARNs, ARNs)
+	examples(t, constraint.Addresses, Addresses)
 	for _, a := range constraint.Attributes {
 		if len(Attributes[a.Key]) == 0 || a.Of == "" {
 			t.Errorf("%s has no example", a.Key)

@@ -43,6 +43,12 @@ var LoadBalancers = map[string][]stack.LoadBalancer{
 		balancer(stack.Network, func(lb *stack.LoadBalancer) { lb.Tags = map[string]string{"a": "b#"} })},
 }
 
+// Addresses are refused addresses, in a range of a subnet of the simulator's built-in account.
+var Addresses = map[string][]constraint.Placed{
+	"reserved address": {{Address: "10.0.128.0", Range: "10.0.128.0/20"}, {Address: "10.0.128.3", Range: "10.0.128.0/20"},
+		{Address: "10.0.143.255", Range: "10.0.128.0/20"}},
+}
+
 // balancer is an example of a load balancer: one that AWS allows, with a change.
 func balancer(of stack.LoadBalancerType, change func(*stack.LoadBalancer)) stack.LoadBalancer {
 	lb := stack.LoadBalancer{Name: "example", Type: of, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4}

@@ -29,6 +29,7 @@ var Conditions = map[string][]stack.Condition{
 	"query":          {query("a", ""), query(long(129), "a"), query("a", long(129))},
 	"empty value": {{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{""}},
 		{Field: stack.PathPattern, Regex: []string{""}}},
+	"wildcards": {{Field: stack.PathPattern, Values: []string{"/*/*/*/*/*/*/*"}}, query("a?*?*", "?*?")},
 	"regular expression": {{Field: stack.PathPattern, Regex: []string{"^/(a"}}, {Field: stack.HostHeader, Regex: []string{
 		long(129)}}, {Field: stack.PathPattern, Regex: []string{"^(?!/a)"}}},
 	"regular expression of a field without": {{Field: stack.SourceIP, Regex: []string{"10.*"}}},
@@ -80,7 +81,9 @@ var redirects = []stack.Action{
 	to(stack.Redirect{Host: "a.example.com", StatusCode: "HTTP_307"}), to(stack.Redirect{Port: "0"}),
 	to(stack.Redirect{Port: "65536"}), to(stack.Redirect{Port: "http"}), to(stack.Redirect{Protocol: "https"}),
 	to(stack.Redirect{Host: long(129)}), to(stack.Redirect{Path: "a"}), to(stack.Redirect{Path: "/" + long(128)}),
-	to(stack.Redirect{Path: "/#{path}/#{path}"}),
+	to(stack.Redirect{Path: "/#{path}/#{path}"}), to(stack.Redirect{Host: "https://www.example.com/"}),
+	to(stack.Redirect{Host: "#{HOST}"}), to(stack.Redirect{Host: "a b.example.com"}),
+	to(stack.Redirect{Host: "a.example.com:8443"}), to(stack.Redirect{Host: "#{host}.#{host}"}),
 	to(stack.Redirect{Host: "a.example.com", Query: "?a=b"}), to(stack.Redirect{Host: "a.example.com", Query: long(129)}),
 }
 
@@ -124,6 +127,10 @@ var logins = []stack.Action{
 			o.ExtraParams[strconv.Itoa(n)] = "a"
 		}
 	}),
+	example(func(o *stack.AuthenticateOIDC) { o.Cookie = "my cookie;" }),
+	pool("us-west-2_abc", "shop"), pool("arn:aws:cognito-idp:us-west-2:123456789012:userpool/a/b", "shop"),
+	pool("arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_abc", "https://shop.example.com"),
+	pool("arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_abc", "shop.example.com/"),
 	{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "a", JWKSEndpoint: "http://id.example.com/keys"}},
 	{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{
 		Issuer: long(257), JWKSEndpoint: "https://id.example.com/keys"}},
@@ -133,6 +140,11 @@ var logins = []stack.Action{
 	token("https://id.example.com/keys", stack.Claim{Name: "a", Format: "single-string"}),
 	token("https://id.example.com/keys", stack.Claim{Name: "a", Format: "single-string", Values: []string{long(257)}}),
 	token("https://id.example.com/keys", make([]stack.Claim, 11)...),
+}
+
+func pool(arn, domain string) stack.Action {
+	return stack.Action{Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{UserPoolARN: arn,
+		UserPoolClientID: "a", UserPoolDomain: domain}}
 }
 
 func token(endpoint string, claims ...stack.Claim) stack.Action {
