@@ -112,15 +112,27 @@ func noteInjection(ns *corev1.Namespace, note func(field, text, remedy string)) 
 	}
 }
 
-// unnamedAnnotations are findings about annotations for target groups on a Service that nothing in the files names.
+// unnamedAnnotations are findings about annotations for target groups on a Service that nothing in the files names, and
+// about a type of load balancers that is most likely misspelt.
 func unnamedAnnotations(src *source, svc *corev1.Service) diag.List {
 	f := annotation.Findings{}
 	if svc.Spec.Type != corev1.ServiceTypeLoadBalancer && !objects.NamedByIngress(objects.New(src.reader), svc) {
 		annotation.Check(&f, owner.Object(svc), annotation.OnBoth, svc.Annotations)
 		annotation.CheckUnnamed(&f, owner.Object(svc), svc.Annotations, false)
+		annotation.CheckLabels(&f, owner.Object(svc), svc.Labels)
+	}
+	kind := svc.Annotations[string(annotation.ServiceType)]
+	if meant := annotation.NearestOf(kind, servedTypes...); svc.Spec.Type == corev1.ServiceTypeLoadBalancer &&
+		svc.Spec.LoadBalancerClass == nil && meant != "" && !slices.Contains(servedTypes, kind) && kind != "nlb" {
+		f.Add(diag.New(owner.Object(svc), annotation.ServiceType.Path(), diag.NotServed,
+			fmt.Sprintf("the controller does not serve the Service: %q is not a value of annotation %s that it reads", kind,
+				annotation.ServiceType), "did you mean "+meant+"?"))
 	}
 	return f.List()
 }
+
+// servedTypes are the values of annotation aws-load-balancer-type by which the controller serves a Service.
+var servedTypes = []string{"external", "nlb-ip"}
 
 // unknownAttributes are findings about attributes that no table has: AWS refuses them unless they are newer. There is
 // none about an attribute that found already reports, because it is most likely misspelt.

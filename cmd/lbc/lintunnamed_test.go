@@ -30,6 +30,12 @@ func TestLintFindsWhatNothingReads(t *testing.T) {
 		"an attribute of an Ingress that is none": {"{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, " +
 			"annotations: {alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay=5}}, spec: " +
 			"{ingressClassName: alb}}", "warning: Ingress default/web: attribute deregistration_delay is unknown"},
+		"a type of load balancers that is misspelt": {"{apiVersion: v1, kind: Service, metadata: {name: edge, annotations: " +
+			"{service.beta.kubernetes.io/aws-load-balancer-type: Externl}}, spec: {type: LoadBalancer, ports: [{port: 80}]}}",
+			"the controller does not serve the Service: \"Externl\" is not a value"},
+		"a label of a Service that is an annotation": {"{apiVersion: v1, kind: Service, metadata: {name: web, labels: " +
+			"{alb.ingress.kubernetes.io/target-type: ip}}, spec: {ports: [{port: 80}]}}",
+			"note: Service default/web: label alb.ingress.kubernetes.io/target-type has no effect"},
 		"attributes that are known": {"{apiVersion: gateway.k8s.aws/v1, kind: TargetGroupConfiguration, metadata: {name: c}, " +
 			"spec: {targetReference: {name: web}, defaultConfiguration: {targetGroupAttributes: [{key: stickiness.enabled, " +
 			"value: 'true'}]}}}", ""},

@@ -480,9 +480,10 @@ func TestSimulatorRefusesEachExampleOfResources(t *testing.T) {
 	}
 	for _, row := range constraint.Addresses {
 		for _, x := range example.Addresses[row.Name] {
-			_, err := b.sim.Balancing.CreateLoadBalancer(b.Context(), &elbv2.CreateLoadBalancerInput{Name: aws.String("fixed"),
-				Type: types.LoadBalancerTypeEnumNetwork, Scheme: "internal", SubnetMappings: []types.SubnetMapping{{
-					SubnetId: aws.String("subnet-0a1de0000000000a2"), PrivateIPv4Address: &x.Address}}})
+			_, err := b.sim.Balancing.CreateLoadBalancer(b.Context(), &elbv2.CreateLoadBalancerInput{
+				Name: aws.String("fixed"), Type: types.LoadBalancerTypeEnumNetwork, Scheme: "internal",
+				SubnetMappings: []types.SubnetMapping{{SubnetId: aws.String("subnet-0a1de0000000000a2"),
+					PrivateIPv4Address: &x.Address}}})
 			b.refused(row.Name, x, err)
 		}
 	}

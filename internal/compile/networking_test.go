@@ -330,8 +330,8 @@ func TestFixedAddressesOfAnNLB(t *testing.T) {
 		"dualstack":       mappings(stack.Internal, stack.SubnetMapping{IPv6: "2001:db8::1"}),
 		"subnet-0b2": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{
 			PrivateIPv4: "10.9.0.9"}),
-		"10.0.32.3 is reserved": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.48.9"}, stack.SubnetMapping{
-			PrivateIPv4: "10.0.32.3"}),
+		"10.0.32.3 is reserved": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.48.9"},
+			stack.SubnetMapping{PrivateIPv4: "10.0.32.3"}),
 		"exactly one private IPv4 ": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{
 			PrivateIPv4: "x"}),
 	} {

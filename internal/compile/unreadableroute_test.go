@@ -65,7 +65,8 @@ func unreadables() map[string]unreadable {
 		"a host beside an expression": {conditions(
 			`[{"field":"host-header","hostHeaderConfig":{"regexValues":["^c[.]example[.]com$"]}}]`),
 			guarded, append(admin, "c.example.com/admin"), outside},
-		"a path beside an expression": {conditions(`[{"field":"path-pattern","pathPatternConfig":{"regexValues":["^/c[0-9]$"]}}]`),
+		"a path beside an expression": {conditions(
+			`[{"field":"path-pattern","pathPatternConfig":{"regexValues":["^/c[0-9]$"]}}]`),
 			guarded, append(admin, "shop.example.com/c1"), outside},
 		"an expression that AWS refuses, too": {conditions(
 			`[{"field":"path-pattern","pathPatternConfig":{"regexValues":["^/c(?=[0-9])"]}}]`),
@@ -89,8 +90,8 @@ func unreadables() map[string]unreadable {
 	}
 }
 
-// TestUnreadableRouteOpensNothing has a group of a new Ingress whose rule cannot be built, and of another one whose rule
-// is wider.
+// TestUnreadableRouteOpensNothing has a group of a new Ingress whose rule cannot be built, and of another Ingress with
+// a wider rule.
 func TestUnreadableRouteOpensNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range unreadables() {

@@ -33,19 +33,16 @@ type Subnet struct {
 // reservedAddresses is what AWS keeps in each subnet: the first four and the last.
 const reservedAddresses = 5
 
-// Reserves reports whether AWS keeps an IPv4 address of the subnet for itself.
-func (s *Subnet) Reserves(a netip.Addr) bool {
-	if !s.CIDR.Contains(a) {
-		return false
-	}
+// Offers reports whether an IPv4 address is one of the subnet that AWS does not keep for itself.
+func (s *Subnet) Offers(a netip.Addr) bool {
 	first := s.CIDR.Masked().Addr()
 	for range reservedAddresses - 1 {
 		if first == a {
-			return true
+			return false
 		}
 		first = first.Next()
 	}
-	return !s.CIDR.Contains(a.Next())
+	return s.CIDR.Contains(a) && s.CIDR.Contains(a.Next())
 }
 
 // Subnet finds a subnet by id.

@@ -139,12 +139,9 @@ func (s *LoadBalancers) zone(lb *account.LoadBalancer, subnet *vpc.Subnet, m typ
 	case z.PrivateIPv4 != "" && (lb.Type != request.Network || lb.Scheme != "internal"):
 		return z, check.InvalidConfiguration("Private IPv4 addresses can be specified for internal load balancers with " +
 			"type 'network' only")
-	case z.PrivateIPv4 != "" && (!private.Is4() || !subnet.CIDR.Contains(private)):
-		return z, check.InvalidConfiguration("The private IPv4 address '%s' is not in the CIDR block of the subnet '%s'",
-			z.PrivateIPv4, subnet.ID)
-	case z.PrivateIPv4 != "" && subnet.Reserves(private):
-		return z, check.InvalidConfiguration("The private IPv4 address '%s' is reserved in the subnet '%s'", z.PrivateIPv4,
-			subnet.ID)
+	case z.PrivateIPv4 != "" && !subnet.Offers(private):
+		return z, check.InvalidConfiguration("The private IPv4 address '%s' is not in the CIDR block of the subnet '%s', "+
+			"or reserved there", z.PrivateIPv4, subnet.ID)
 	case z.IPv6 != "" && (lb.Type != request.Network || lb.IPAddressType != "dualstack"):
 		return z, check.InvalidConfiguration("IPv6 addresses can be specified for dualstack load balancers with type " +
 			"'network' only")

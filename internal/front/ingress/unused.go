@@ -79,7 +79,8 @@ func (t *translation) noteUnusedKey(family annotation.Key, name string, used map
 		text = fmt.Sprintf("annotation %s has no effect: no backend of the Ingress has service name %s and port name %s",
 			key, name, useAnnotation)
 		if used[annotation.Conditions][name] {
-			remedy = fmt.Sprintf("write port name %s in the backend of Service %s, or remove the annotation", useAnnotation, name)
+			remedy = fmt.Sprintf("write port name %s in the backend of Service %s, or remove the annotation", useAnnotation,
+				name)
 		}
 		if strings.Contains(value, string(stack.ActionFixedResponse)) {
 			code, text = diag.GuardNotApplied, text+"; it answers no requests"

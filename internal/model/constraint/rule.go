@@ -304,8 +304,8 @@ func redirect(r *stack.Redirect) string {
 	case r.Port != "" && r.Port != "#{port}" && (err != nil || port < 1 || port > 65535 || strconv.Itoa(port) != r.Port):
 		return fmt.Sprintf("the port of a redirect is %q, and AWS allows 1 to 65535 and #{port}", r.Port)
 	case !redirectHost.MatchString(r.Host):
-		return fmt.Sprintf("the host of a redirect is %q, and AWS allows the name of a host, which may contain #{host} once; "+
-			"protocol, port and path are parts of their own", r.Host)
+		return fmt.Sprintf("the host of a redirect is %q, and AWS allows the name of a host, which may contain #{host} "+
+			"once; protocol, port and path are parts of their own", r.Host)
 	case r.Path != "" && !strings.HasPrefix(r.Path, "/"):
 		return fmt.Sprintf("the path of a redirect is %q, and AWS allows none without a slash in front", r.Path)
 	case strings.HasPrefix(r.Query, "?"):
@@ -375,8 +375,8 @@ func cognito(c *stack.AuthenticateCognito) string {
 		return fmt.Sprintf("%.300q is not the ARN of a user pool, like arn:aws:cognito-idp:REGION:ACCOUNT:userpool/ID",
 			c.UserPoolARN)
 	case !userPoolDomain.MatchString(c.UserPoolDomain):
-		return fmt.Sprintf("the domain of the user pool is %.300q, and AWS allows a domain or its first part, without https://",
-			c.UserPoolDomain)
+		return fmt.Sprintf("the domain of the user pool is %.300q, and AWS allows a domain or its first part, without "+
+			"https://", c.UserPoolDomain)
 	}
 	return session(&c.Session)
 }
