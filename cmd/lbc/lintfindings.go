@@ -44,7 +44,8 @@ func (o *lintOptions) findings(ctx context.Context, src *source) ([]finding, err
 		return nil, err
 	}
 	for _, d := range diagnostics {
-		if saidOfSet(diagnostics, d) || strings.Contains(d.Text, compile.UnknownAttribute) { // see unknownAttributes
+		if saidOfOther(diagnostics, d) || saidOfTags(found, d) ||
+			strings.Contains(d.Text, compile.UnknownAttribute) { // see unknownAttributes
 			continue
 		}
 		f, shown := o.findingOf(src, d)
@@ -66,13 +67,21 @@ func (o *lintOptions) findings(ctx context.Context, src *source) ([]finding, err
 	return found, nil
 }
 
-// saidOfSet reports whether a finding about a Gateway is there for a ListenerSet, too.
-func saidOfSet(all diag.List, d diag.Diagnostic) bool {
-	return strings.Contains(d.Path, " of "+string(objects.ListenerSet)+" ") &&
-		slices.ContainsFunc(all, func(o diag.Diagnostic) bool {
-			return o.Object.Kind == string(objects.ListenerSet) && d.Path == o.Path+" of "+o.Object.String() &&
-				d.Code == o.Code && d.Text == o.Text
+// saidOfOther reports whether a finding about a field of a Gateway or ListenerSet is there for that object, too.
+func saidOfOther(all diag.List, d diag.Diagnostic) bool {
+	return slices.ContainsFunc([]objects.Kind{objects.ListenerSet, objects.Gateway}, func(k objects.Kind) bool {
+		return strings.Contains(d.Path, " of "+string(k)+" ") && slices.ContainsFunc(all, func(o diag.Diagnostic) bool {
+			return o.Object.Kind == string(k) && d.Path == o.Path+" of "+o.Object.String() && d.Code == o.Code &&
+				d.Text == o.Text
 		})
+	})
+}
+
+// saidOfTags reports whether a finding says already that an object has a reserved tag, which its parts get.
+func saidOfTags(found []finding, d diag.Diagnostic) bool {
+	return d.Code == diag.ReservedTag && slices.ContainsFunc(found, func(f finding) bool {
+		return f.Reason == string(diag.ReservedTag) && f.Object != d.Object.String() && strings.HasPrefix(f.Message, d.Text)
+	})
 }
 
 // diagnostics returns the findings of plans. With manifests, it adds findings that plans lack because a Service is

@@ -121,3 +121,36 @@ func TestUnreadKindsAreCountedOrReported(t *testing.T) {
 		}
 	}
 }
+
+// TestLintSaysEachMistakeOfARouteOnce has mistakes that findings about several objects, or conditions, may tell.
+func TestLintSaysEachMistakeOfARouteOnce(t *testing.T) {
+	t.Parallel()
+	const group = "apiVersion: gateway.networking.k8s.io/v1\n"
+	class := "kind: GatewayClass\nmetadata: {name: alb}\nspec: {controllerName: gateway.k8s.aws/alb}\n---\n"
+	gateway := func(listener string) string {
+		return group + class + group + "kind: Gateway\nmetadata: {name: web}\nspec: {gatewayClassName: alb, listeners: [" +
+			listener + "]}\n---\n"
+	}
+	route := func(more string) string {
+		return group + "kind: HTTPRoute\nmetadata: {name: r}\nspec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: " +
+			"s, port: 80}]" + more + "}]}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 80}]}\n---\n"
+	}
+	const http = "{name: a, port: 80, protocol: HTTP}"
+	const named = ", filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, " +
+		"name: l}}]"
+	rule := func(spec string) string {
+		return "apiVersion: gateway.k8s.aws/v1\nkind: ListenerRuleConfiguration\nmetadata: {name: l}\nspec: {" + spec + "}\n---\n"
+	}
+	for name, c := range map[string]struct{ text, said string }{
+		"a configuration that is not accepted": {gateway(http) + route(named) + rule("conditions: [{field: source-ip, "+
+			"sourceIPConfig: {values: [192.168.0.1]}}]"), "HTTPRoute default/r: ListenerRuleConfiguration"},
+		"a reserved tag": {gateway(http) + route(named) + rule("tags: {elbv2.k8s.aws/cluster: x}, actions: [{type: "+
+			"fixed-response, fixedResponseConfig: {statusCode: 503}}]"), "is reserved: the controller finds"},
+		"a Service without node ports": {gateway(http) + route(""), "has no node port"},
+	} {
+		out, _, _ := lbc(t, c.text, "lint", "-")
+		if n := strings.Count(out, c.said); n != 1 {
+			t.Errorf("%s: said %d times\n%s", name, n, out)
+		}
+	}
+}

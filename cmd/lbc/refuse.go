@@ -47,7 +47,7 @@ func (o *lintOptions) refusals(src *source) []finding {
 			for _, d := range unservable(v, x) {
 				out = append(out, findingAt(p, d))
 			}
-			out = append(out, o.unbindable(v, p, x)...)
+			out = append(out, ofOtherAccount(p, x)...)
 			if !bindingobject.OfStack(x.Labels) { // plans have those of stacks
 				for _, d := range bindings.WideSources(o.config.AllowedNetworking(), x) {
 					out = append(out, findingAt(p, d))
@@ -107,30 +107,17 @@ func unservable(v *objects.View, b *v1beta1.TargetGroupBinding) (found diag.List
 	return append(found, networkingMistakes(b)...)
 }
 
-// unbindable are warnings about a binding that most likely registers no targets.
-func (o *lintOptions) unbindable(v *objects.View, p placed, b *v1beta1.TargetGroupBinding) (out []finding) {
-	warn := func(d diag.Diagnostic) {
-		f := findingAt(p, d)
-		f.Severity = severityWarning
-		out = append(out, f)
-	}
-	object, name := bindingobject.BindingObject(b), b.Spec.ServiceRef.Name
-	if _, ok := objects.Lookup[*corev1.Service](v, objects.Service, b.Namespace, name); !ok &&
-		v.Why(objects.Service, b.Namespace, name) == nil {
-		remedy := "create it, or correct the name"
-		if !o.fromCluster() {
-			remedy = ifElsewhere + "; otherwise " + remedy
-		}
-		warn(diag.New(object, "spec.serviceRef.name", diag.ServiceMissing, fmt.Sprintf("Service %s/%s does not exist, so the "+
-			"target group has no targets", b.Namespace, name), remedy))
-	}
+// ofOtherAccount are warnings about a binding whose role is not of the account of its target group.
+func ofOtherAccount(p placed, b *v1beta1.TargetGroupBinding) []finding {
 	group, role := accountOf(b.Spec.TargetGroupARN), accountOf(b.Spec.IamRoleArnToAssume)
-	if group != "" && role != "" && group != role {
-		warn(diag.New(object, "spec.iamRoleArnToAssume", diag.InvalidBinding, fmt.Sprintf("the role is of account %s, and the "+
-			"target group of account %s: AWS registers targets only with a role of the target group's account", role, group),
-			"name a role of account "+group))
+	if group == "" || role == "" || group == role {
+		return nil
 	}
-	return out
+	f := findingAt(p, diag.New(bindingobject.BindingObject(b), "spec.iamRoleArnToAssume", diag.InvalidBinding, fmt.Sprintf(
+		"the role is of account %s, and the target group of account %s: AWS registers targets only with a role of the "+
+			"target group's account", role, group), "name a role of account "+group))
+	f.Severity = severityWarning
+	return []finding{f}
 }
 
 // accountOf is the account in an ARN; empty if it has none.

@@ -73,6 +73,9 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 	if problem := constraint.OfTargetGroup(out); problem != "" {
 		told := func(d diag.Diagnostic) bool { return d.Code == diag.InvalidAnnotation && d.Text == problem }
 		if !slices.ContainsFunc(b.failures[i], told) { // checkTags reports the member's own tags
+			if tg.Configuration != "" {
+				problem = fmt.Sprintf("%s (TargetGroupConfiguration %s/%s)", problem, tg.ServiceNamespace, tg.Configuration)
+			}
 			b.failGroup(i, tg, diag.New(b.members[i].Object, source.Path(), diag.InvalidRule, problem,
 				refusedRemedy).In(diag.Route))
 		}

@@ -153,13 +153,13 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 	} else if c.Spec.ALPNPolicy != nil && *c.Spec.ALPNPolicy != "None" {
 		t.ignored(within(c, "alpnPolicy"), "only TLS listeners have an ALPN policy", "remove alpnPolicy")
 	}
+	field := "defaultCertificate"
+	if ptr.Deref(c.Spec.DefaultCertificate, "") == "" {
+		field = "certificates"
+	}
 	if arns := explicit(c); len(arns) > 0 && secure {
-		l.Certificates = intent.Of(arns, within(c, "defaultCertificate"))
+		l.Certificates = intent.Of(arns, within(c, field))
 	} else if len(arns) > 0 {
-		field := "defaultCertificate"
-		if c.Spec.DefaultCertificate == nil {
-			field = "certificates"
-		}
 		t.ignored(within(c, field), "only HTTPS and TLS listeners have certificates",
 			"remove defaultCertificate and certificates")
 	}

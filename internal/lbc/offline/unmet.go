@@ -35,8 +35,8 @@ func unmet(d *gateway.Decisions, found diag.List) []Unmet {
 			if d.Code == diag.BackendUnresolved {
 				return same && slices.Contains(unresolved, gatewayv1.RouteConditionReason(u.Reason))
 			}
-			return d.Class != diag.Note && strings.Contains(u.Message, causeOf(d)) &&
-				(same || u.Object.Kind == string(objects.Gateway))
+			return d.Class != diag.Note && strings.Contains(strings.ReplaceAll(u.Message, " is not accepted. Reason: ",
+				" is not accepted: "), causeOf(d)) && (same || u.Object.Kind == string(objects.Gateway))
 		})
 	})
 }
@@ -48,7 +48,8 @@ var unresolved = []gatewayv1.RouteConditionReason{gatewayv1.RouteReasonBackendNo
 // causeOf is the text of a diagnostic without the consequence for the rule or listener.
 func causeOf(d diag.Diagnostic) string {
 	text := d.Text
-	answered := []diag.Code{diag.InvalidRule, diag.InvalidListener, diag.InvalidConfiguration}
+	answered := []diag.Code{diag.InvalidRule, diag.InvalidListener, diag.InvalidConfiguration, diag.WrongServiceType,
+		diag.SecretRefused}
 	if i := strings.LastIndex(text, "; "); slices.Contains(answered, d.Code) && i > 0 {
 		text = text[:i]
 	}
