@@ -70,12 +70,12 @@ func TestEverySharedSettingIsMerged(t *testing.T) {
 			m.Settings.ManageBackend = set(m, "manage", v)
 		}, true, false),
 		"load balancer attribute": each(func(m *intent.Member, v string) {
-			m.Settings.Attributes = one(m, "idle", v)
+			m.Settings.Attributes = one(m, "idle_timeout.timeout_seconds", v)
 		}, "60", "70"),
 		"tag Team": each(func(m *intent.Member, v string) { m.Settings.Tags = one(m, "Team", v) },
 			"x", "y"),
 		"listener attribute": each(func(m *intent.Member, v string) {
-			m.Listeners[0].Attributes = one(m, "k", v)
+			m.Listeners[0].Attributes = one(m, "routing.http.response.x_frame_options.header_value", v)
 		}, "x", "y"),
 		"inbound CIDRs of port 80": each(func(m *intent.Member, v []string) {
 			m.Listeners[0].InboundCIDRs = set(m, "inbound-cidrs", v)

@@ -202,8 +202,10 @@ func (e *Entry) remedyFor(raw string) string {
 			e.Example = of[at][1]
 		}
 	}
-	if version := strings.ToUpper(raw); e.Key == BackendProtocol && slices.Contains([]string{"GRPC", "HTTP2"}, version) {
-		return fmt.Sprintf("%s here, and add annotation %s: %s", e.remedy(), BackendProtocolVersion, version)
+	for _, version := range []string{"GRPC", "HTTP2"} {
+		if e.Key == BackendProtocol && strings.EqualFold(raw, version) {
+			return fmt.Sprintf("%s here, and add annotation %s: %s", e.remedy(), BackendProtocolVersion, version)
+		}
 	}
 	return e.remedy()
 }
