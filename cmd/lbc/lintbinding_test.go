@@ -115,7 +115,8 @@ func TestLintFindsTwoBindingsOfATargetGroupThatTheyDoNotShare(t *testing.T) {
 	}
 }
 
-// TestLintWarnsOfRoleOfAnotherAccount has bindings whose role is of the account of the target group, and of another one.
+// TestLintWarnsOfRoleOfAnotherAccount has bindings whose role is of the account of the target group, and of
+// another one.
 func TestLintWarnsOfRoleOfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	for spec, want := range map[string]string{

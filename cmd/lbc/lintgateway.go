@@ -72,8 +72,8 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 			severity, remedy = severityWarning, ifElsewhere
 		}
 		if strings.Contains(u.Message, "is not usable yet, LB ARN is not provisioned") { // that of a Gateway of the files
-			severity, remedy = severityNote, "nothing to do: the controller uses the load balancer of the Gateway as soon as it "+
-				"exists"
+			severity, remedy = severityNote, "nothing to do: the controller uses the load balancer of the Gateway "+
+				"as soon as it exists"
 		}
 		u.Object.UID = ""
 		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severity, Object: u.Object.String(),

@@ -74,7 +74,8 @@ func (l *Listener) noteOpen(guard, prefix MemberRoute) {
 	if login := prefix.Route.Authentication; len(login) > 0 && reflect.DeepEqual(login, guard.Route.Authentication) {
 		return
 	}
-	why, remedy := "rules between the two may answer these requests otherwise", "write that path as a regular expression in a later rule"
+	why := "rules between the two may answer these requests otherwise"
+	remedy := "write that path as a regular expression in a later rule"
 	if guard.Route.Verbatim {
 		why = "prefixes come before regular expressions in rule construction compatible"
 		remedy += ", or annotate the Gateway with gateway.k8s.aws/rule-construction: plain-hosts"

@@ -109,8 +109,8 @@ func (c Config) Manages(class *gatewayv1.GatewayClass) bool {
 	return ok
 }
 
-// Meant returns the name of ours that a class most likely misspells as the name of its controller; empty if the class is
-// ours, or another controller's.
+// Meant returns the name of ours that a class most likely misspells as the name of its controller; empty if the class
+// is ours, or another controller's.
 func (c Config) Meant(class *gatewayv1.GatewayClass) string {
 	name := class.Spec.ControllerName
 	if c.Manages(class) || slices.Contains([]gatewayv1.GatewayController{ControllerALB, ControllerNLB, ControllerAuto},

@@ -251,8 +251,8 @@ func (t *translation) noteInfrastructure(all map[gatewayv1.AnnotationKey]gateway
 	for _, d := range f.List() {
 		d.Object = Object(t.Gateway)
 		d.Path = "spec.infrastructure.annotations" + strings.TrimPrefix(d.Path, "metadata.annotations")
-		d.Text = "TargetGroupBindings get the annotations of spec.infrastructure: " + strings.Replace(d.Text, " on this object",
-			" there", 1)
+		d.Text = "TargetGroupBindings get the annotations of spec.infrastructure: " +
+			strings.Replace(d.Text, " on this object", " there", 1)
 		t.add(d)
 	}
 }

@@ -183,7 +183,7 @@ func WithoutBalancer(o diag.Object, kind string, annotations map[string]string) 
 		code, text = diag.GuardNotApplied, fmt.Sprintf("%s; %s restricts no requests", text, keys[at])
 		keys[0] = keys[at]
 	}
-	d := diag.New(o, Key(keys[0]).Path(), code, text, "remove the annotations, or give the Service type LoadBalancer; for "+
-		"routes of a Gateway, use a LoadBalancerConfiguration")
+	d := diag.New(o, Key(keys[0]).Path(), code, text, "remove the annotations, or give the Service type LoadBalancer; "+
+		"for routes of a Gateway, use a LoadBalancerConfiguration")
 	return &d
 }

@@ -531,7 +531,7 @@ var table = map[Code]Info{
 	// this cluster no longer needs a target group that clusters share, but targets of other clusters are still registered;
 	// the controller keeps the target group, and removes this cluster's tags.
 	TargetGroupKept: {Note, NoteReason},
-	// the security group of a load balancer admits no client, because an annotation for its sources is empty.
+	// the security group of a load balancer admits no client, because the setting for its sources is empty.
 	NoClientAdmitted: {Note, NoteReason},
 	// the API server did not accept a checkpoint that records which resources in AWS are duplicates; the controller
 	// deletes nothing of the load balancer until the API server accepts the checkpoint.

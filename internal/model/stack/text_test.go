@@ -5,8 +5,9 @@ import "testing"
 func TestRuleSaysWhatItRewrites(t *testing.T) {
 	t.Parallel()
 	r := Rule{Conditions: []Condition{{Field: PathPattern, Values: []string{"/api/*"}}},
-		Actions:    []Action{{Type: ActionFixedResponse, FixedResponse: &FixedResponse{StatusCode: "404"}}},
-		Transforms: []Transform{{"url-rewrite", []Rewrite{{"^/api", "/"}}}, {"host-header-rewrite", []Rewrite{{".*", "in.test"}}}}}
+		Actions: []Action{{Type: ActionFixedResponse, FixedResponse: &FixedResponse{StatusCode: "404"}}},
+		Transforms: []Transform{{"url-rewrite", []Rewrite{{"^/api", "/"}}}, {"host-header-rewrite", []Rewrite{{".*",
+			"in.test"}}}}}
 	const want = "path /api/* → rewrite the URL ^/api → /, rewrite the host .* → in.test, then fixed response 404"
 	if got := (Labels{}).Rule(r); got != want {
 		t.Errorf("%s, want %s", got, want)

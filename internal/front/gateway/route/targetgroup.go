@@ -312,14 +312,16 @@ func (g *group) protocols(port corev1.ServicePort) (ok bool) {
 	return true
 }
 
-// unfit is why a listener of a network load balancer cannot forward to the protocol of the target group; empty = it can.
+// unfit is why a listener of a network load balancer cannot forward to the protocol of the target group; empty = it
+// can.
 func (g *group) unfit() string {
 	if g.t.in.Family != attachment.Network {
 		return ""
 	}
 	problem := constraint.OfForwarding(constraint.Forwarding{Type: stack.Network, Protocol: g.site.protocol,
 		Port: g.site.port, TargetGroup: stack.TargetGroup{Protocol: g.Protocol}})
-	if p := value(g.layers, "protocol", func(p *props) *lbcgatewayv1.Protocol { return p.Protocol }); p.Set && problem != "" {
+	p := value(g.layers, "protocol", func(p *props) *lbcgatewayv1.Protocol { return p.Protocol })
+	if p.Set && problem != "" {
 		problem = p.Source.Object().String() + ", " + p.Source.Path() + ": " + problem
 	}
 	return problem
