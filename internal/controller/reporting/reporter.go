@@ -186,7 +186,7 @@ func (r *Reporter) object(unit string, o diag.Object, as place, a Report) {
 	t := r.reported[unit][o]
 	if t == nil {
 		t = &history{messages: map[string]time.Time{}}
-		t.ok = as.own && !a.Partial && r.told.before(unit, o, a.Version)
+		t.ok = as.own && !a.Partial && !a.Changed && r.told.before(unit, o, a.Version)
 		r.reported[unit][o] = t
 	}
 	t.member = t.member || as.own

@@ -81,6 +81,14 @@ func (t *Told) before(unit string, o diag.Object, version string) bool {
 	return len(t.former) > 0 && t.former[toldIDOf(unit, o, version)]
 }
 
+// Succeeded reports whether success is recorded on a unit's object since its last failure.
+func (r *Reporter) Succeeded(unit string, o diag.Object) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.reported[unit][o]
+	return t != nil && t.ok
+}
+
 // successes are the ids of the objects on which success was recorded since their last failure.
 func (r *Reporter) successes(waits func(namespace string) bool) (out []toldID) {
 	r.mu.Lock()

@@ -21,14 +21,18 @@ func TestToldAreTheSuccessesThatLast(t *testing.T) {
 		former []Report
 		end    func(*Reporter)
 		waits  func(string) bool
+		first  *Report // of the next process; nil = it is next
 		next   Report
 		again  bool
 	}{
-		"success":                       {former: []Report{good}, next: good},
-		"no pass":                       {next: good, again: true},
-		"an edit since":                 {former: []Report{good}, next: Report{Objects: mine, Version: "2"}, again: true},
-		"an edit that was reported":     {former: []Report{{Objects: mine, Version: "0"}, good}, next: good},
-		"something is changed":          {former: []Report{good}, next: Report{Objects: mine, Version: "1", Changed: true}, again: true},
+		"success":                   {former: []Report{good}, next: good},
+		"no pass":                   {next: good, again: true},
+		"an edit since":             {former: []Report{good}, next: Report{Objects: mine, Version: "2"}, again: true},
+		"an edit that was reported": {former: []Report{{Objects: mine, Version: "0"}, good}, next: good},
+		"something is changed":      {former: []Report{good}, next: Report{Objects: mine, Version: "1", Changed: true}, again: true},
+		"something was changed while it waited": {former: []Report{good}, first: &Report{Waiting: mine, Version: "1",
+			Changed: true}, next: good, again: true},
+		"it waits first":                {former: []Report{good}, first: &Report{Waiting: mine, Version: "1"}, next: good},
 		"a failure since":               {former: []Report{good, bad}, next: good, again: true},
 		"a recovery":                    {former: []Report{bad, good}, next: good},
 		"a failure of an ended pass":    {former: []Report{good, {Found: fails, Partial: true}}, next: good, again: true},
@@ -53,7 +57,11 @@ func TestToldAreTheSuccessesThatLast(t *testing.T) {
 				c.waits = none
 			}
 			next.Restore(former.Text(c.waits))
-			next.Reporter(func(diag.Object, Event) { events++ }, time.Now).Report("u", c.next)
+			r = next.Reporter(func(diag.Object, Event) { events++ }, time.Now)
+			if c.first != nil {
+				r.Report("u", *c.first)
+			}
+			r.Report("u", c.next)
 			if (events > 0) != c.again {
 				t.Errorf("%d events, want some: %v", events, c.again)
 			}

@@ -5,8 +5,13 @@ import (
 	"strings"
 	"testing"
 
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
@@ -58,6 +63,59 @@ func TestRestartRecordsSuccessOnlyAnew(t *testing.T) {
 			slices.Sort(told)
 			if !slices.Equal(told, c.want) {
 				t.Errorf("success is recorded on %v, want %v; events:\n%s", told, c.want, strings.Join(l.Events[from:], "\n"))
+			}
+		})
+	}
+}
+
+// TestRestartPassesOnceOverEachBinding has bindings whose rules stand: the end of the look at the rules queues a binding
+// only if there is something to report.
+func TestRestartPassesOnceOverEachBinding(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		end    func(*lab.Lab)
+		during func(*lab.Lab)
+		woken  bool
+	}{
+		"nothing was changed":        {end: (*lab.Lab).End},
+		"the process before crashed": {end: (*lab.Lab).Crash, woken: true},
+		"the rules cannot be read": {end: (*lab.Lab).End, woken: true, during: func(l *lab.Lab) {
+			l.Misread("ec2:DescribeSecurityGroups", "denied", 0)
+		}},
+		"a status shows a failure": {end: (*lab.Lab).End, woken: true, during: func(l *lab.Lab) {
+			for _, b := range l.AllBindings() {
+				b.Status.Conditions[0].Status = metav1.ConditionFalse
+				l.Must(l.Client.Status().Update(l.Context(), &b))
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := lab.NewKeeper(t, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+			l.Create(lab.Pods("a", "10.0.128.50")...)
+			l.Create(lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))
+			l.Settle()
+			c.end(l)
+			if c.during != nil {
+				c.during(l)
+			}
+			l.Restart()
+			l.BindingsWoken = nil
+			for _, b := range l.AllBindings() {
+				_, err := l.Bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)})
+				l.Must(err)
+				if _, settled := l.Bound.Networking.Findings(&b); settled {
+					t.Error("rules are settled before anybody has looked at them")
+				}
+			}
+			l.RunQueues(l.Context())
+			for _, b := range l.AllBindings() {
+				if found, settled := l.Bound.Networking.Findings(&b); !settled {
+					t.Errorf("not settled: %v", found)
+				}
+				if woken := slices.Contains(l.BindingsWoken, client.ObjectKeyFromObject(&b)); woken != c.woken {
+					t.Errorf("binding %s is queued: %v, want %v", b.Name, woken, c.woken)
+				}
 			}
 		})
 	}
