@@ -33,8 +33,8 @@ func TestRestartRecordsSuccessOnlyAnew(t *testing.T) {
 		end                  func(*lab.Lab)
 		want                 []string
 	}{
-		"nothing was changed":             {nothing, nothing, nothing, (*lab.Lab).End, nil},
-		"the process before crashed":      {nothing, nothing, nothing, (*lab.Lab).Crash, []string{"api", "k8s-shop-apisvc-aebf79dd38",
+		"nothing was changed": {nothing, nothing, nothing, (*lab.Lab).End, nil},
+		"the process before crashed": {nothing, nothing, nothing, (*lab.Lab).Crash, []string{"api", "k8s-shop-apisvc-aebf79dd38",
 			"k8s-shop-websvc-a50edb8f71", "web"}},
 		"a member was edited between":     {nothing, note, nothing, (*lab.Lab).End, []string{"api", "web"}},
 		"a member failed, and still does": {bad, nothing, nothing, (*lab.Lab).End, nil},
