@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	jsonv2 "encoding/json/v2"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -151,11 +152,12 @@ type packer struct {
 
 var packers = sync.Pool{New: func() any { return &packer{zip: gzip.NewWriter(io.Discard)} }}
 
-// encode returns the text of an entry, which is valid until the next call.
+// encode returns the text of an entry, which is valid until the next call. Fields without a value are left out: most
+// settings of a member have none.
 func (p *packer) encode(c content) ([]byte, error) {
 	p.text.Reset()
-	err := json.NewEncoder(&p.text).Encode(c)
-	return bytes.TrimSuffix(p.text.Bytes(), []byte("\n")), err
+	err := jsonv2.MarshalWrite(&p.text, c, json.DefaultOptionsV1(), jsonv2.OmitZeroStructFields(true))
+	return p.text.Bytes(), err
 }
 
 // compress packs a text.
