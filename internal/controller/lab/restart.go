@@ -91,7 +91,7 @@ func (l *Lab) newProcess() *process {
 	}
 	l.refusals, l.told = refusal.New(l.Clock.Now, l.Version), &reporting.Told{}
 	scope.Refusals = l.refusals
-	p := &process{clients: l.Clients(), cached: l.Misreads.cache(l.Client), api: l.Misreads.api(l.Client),
+	p := &process{clients: l.Clients(), cached: l.sharing(l.Misreads.cache(l.Client)), api: l.Misreads.api(l.Client),
 		metrics: metrics.New(prometheus.NewRegistry())}
 	p.bindings = stacks.NewBindingWriter(p.cached, l.Clock.Now)
 	inv := inventory.New(p.clients, scope) // calls of an earlier process may still be under way
