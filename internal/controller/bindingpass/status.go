@@ -27,7 +27,7 @@ func readyOf(o *v1beta1.TargetGroupBinding, found diag.List) metav1.Condition {
 	return ready
 }
 
-// showsReady reports whether a binding's status shows what follows from what a pass found, and that the binding is ready.
+// showsReady reports whether a binding's status shows what a pass found, and that the binding is ready.
 func showsReady(o *v1beta1.TargetGroupBinding, found diag.List) bool {
 	want, is := readyOf(o, found), meta.FindStatusCondition(o.Status.Conditions, "Ready")
 	return is != nil && want.Status == metav1.ConditionTrue && is.Status == want.Status && is.Reason == want.Reason &&

@@ -63,8 +63,8 @@ const (
 const HoldsName = "all"
 
 // ToldName is the name of the entry of kind Targets with the objects on which success was recorded. It has no kind of
-// its own for the reason that RefusalsName gives. All releases replace the entries of this kind at their end, so that no
-// entry of an earlier process is taken for one of the last.
+// its own for the reason that RefusalsName gives. All releases replace the entries of this kind at their end: none of
+// an earlier process is taken for one of the last.
 const ToldName = "told"
 
 // ForeignName is the name of the entry of kind Foreign.

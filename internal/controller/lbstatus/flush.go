@@ -371,6 +371,7 @@ func (w *Writer) probeRefused() {
 	w.Queue.LookAgain(oldest.String())
 }
 
+// sameStatus is equality.Semantic.DeepEqual, which allocates much even for values without any difference.
 func sameStatus(a, b *v1alpha1.LoadBalancerStatus) bool {
 	return reflect.DeepEqual(a, b) || equality.Semantic.DeepEqual(a, b)
 }

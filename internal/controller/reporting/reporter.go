@@ -97,8 +97,8 @@ func NewReporter(record Record, now func() time.Time) *Reporter {
 // Report is the report of a pass over a unit.
 type Report struct {
 	// Objects are the unit's own objects whose declarations are in effect unless there is a finding about them. Success is
-	// recorded on each, if something was changed for it, or at its first or first recovered pass. The pass of a process is
-	// not the first one of an object if the former process recorded success on the same version of it; see Told.
+	// recorded on each, if something was changed for it, or at its first or first recovered pass. The former process
+	// made the first pass if it recorded success on the same version of the object; see Told.
 	Objects []diag.Object
 	// Waiting are the unit's own objects that wait for others. No success is recorded on them.
 	Waiting []diag.Object

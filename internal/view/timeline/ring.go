@@ -229,8 +229,8 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// RestoreLater adds the record, of some size, that an earlier process has left of a unit before what this one has. It is
-// read when it is needed.
+// RestoreLater adds the record, of some size, that an earlier process has left of a unit before what this one has. The
+// record is read when it is needed.
 func (r *Ring) RestoreLater(unit string, bytes int, read func() Record) {
 	if r == nil {
 		return

@@ -34,8 +34,8 @@ func TestRestartRecordsSuccessOnlyAnew(t *testing.T) {
 		want                 []string
 	}{
 		"nothing was changed": {nothing, nothing, nothing, (*lab.Lab).End, nil},
-		"the process before crashed": {nothing, nothing, nothing, (*lab.Lab).Crash, []string{"api", "k8s-shop-apisvc-aebf79dd38",
-			"k8s-shop-websvc-a50edb8f71", "web"}},
+		"the process before crashed": {nothing, nothing, nothing, (*lab.Lab).Crash, []string{"api",
+			"k8s-shop-apisvc-aebf79dd38", "k8s-shop-websvc-a50edb8f71", "web"}},
 		"a member was edited between":     {nothing, note, nothing, (*lab.Lab).End, []string{"api", "web"}},
 		"a member failed, and still does": {bad, nothing, nothing, (*lab.Lab).End, nil},
 		"it was mended between":           {bad, mend, nothing, (*lab.Lab).End, []string{"api", "web"}},
@@ -68,8 +68,8 @@ func TestRestartRecordsSuccessOnlyAnew(t *testing.T) {
 	}
 }
 
-// TestRestartPassesOnceOverEachBinding has bindings whose rules stand: the end of the look at the rules queues a binding
-// only if there is something to report.
+// TestRestartPassesOnceOverEachBinding has bindings whose rules stand: the end of the look at the rules queues a
+// binding only if there is something to report.
 func TestRestartPassesOnceOverEachBinding(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
