@@ -85,8 +85,8 @@ type history struct {
 	messages map[string]time.Time
 	ok       bool // success was recorded since the last failure
 	failing  bool
-	member   bool // the object is one of the unit's own, for which the caller calls Forget
-	version  string
+	member   bool   // the object is one of the unit's own, for which the caller calls Forget
+	version  string // of the last report in which it was due
 }
 
 // NewReporter makes a reporter.
@@ -186,11 +186,13 @@ func (r *Reporter) object(unit string, o diag.Object, as place, a Report) {
 	t := r.reported[unit][o]
 	if t == nil {
 		t = &history{messages: map[string]time.Time{}}
-		t.ok = as.own && !a.Partial && !a.Changed && r.told.before(unit, o, a.Version)
+		if as.own && !a.Partial && !a.Changed && r.told.before(unit, o, a.Version) {
+			t.ok, t.version = true, a.Version
+		}
 		r.reported[unit][o] = t
 	}
 	t.member = t.member || as.own
-	if !a.Partial {
+	if as.due && !a.Partial {
 		t.version = a.Version
 	}
 	now := r.now()

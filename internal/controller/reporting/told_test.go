@@ -43,6 +43,8 @@ func TestToldAreTheSuccessesThatLast(t *testing.T) {
 			next: good, again: true},
 		"another object of the name": {former: []Report{good}, next: Report{Objects: []diag.Object{{Kind: "Ingress",
 			Namespace: "shop", Name: "web", UID: "2"}}, Version: "1"}, again: true},
+		"it waits since an edit": {former: []Report{{Objects: mine, Version: "0"}, {Waiting: mine, Version: "1"}},
+			next: good, again: true},
 		"it only waited": {former: []Report{{Waiting: mine, Version: "1"}}, next: good, again: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,6 +72,13 @@ func TestToldAreTheSuccessesThatLast(t *testing.T) {
 			}
 		})
 	}
+	var first, second, third Told
+	first.Reporter(func(diag.Object, Event) {}, time.Now).Report("u", good)
+	second.Restore(first.Text(none))
+	second.Reporter(func(diag.Object, Event) {}, time.Now).Report("u", Report{Waiting: mine, Version: "1"})
+	third.Restore(second.Text(none))
+	third.Reporter(func(diag.Object, Event) { t.Error("a process whose object only waits forgets its success") },
+		time.Now).Report("u", good)
 	var ordered Told
 	for _, name := range []string{"b", "a", "c"} {
 		ordered.Reporter(func(diag.Object, Event) {}, time.Now).Report(name, good)

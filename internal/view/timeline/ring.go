@@ -237,7 +237,11 @@ func (r *Ring) RestoreLater(unit string, bytes int, read func() Record) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.record(unit)
+	if _, begun := r.units[unit]; begun {
+		r.restore(unit, read())
+		r.shrink()
+		return
+	}
 	if r.later == nil {
 		r.later = map[string]later{}
 	}

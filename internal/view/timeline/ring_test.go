@@ -170,11 +170,16 @@ func TestRingKnowsRecentEntries(t *testing.T) {
 func TestRingGoesOnAfterAChangeOfLeaders(t *testing.T) {
 	t.Parallel()
 	r := &Ring{Now: func() time.Time { return start }}
+	var put Record
+	r.Changed = func(_ string, rec Record, _ Weight) { put = rec }
 	r.Add("a", Entry{Kind: Call, Text: "third"}, Normal)
 	r.RestoreLater("a", 100, func() Record {
 		return Record{From: start.Add(-2 * time.Hour), Entries: []Entry{
 			{Time: start.Add(-longest - time.Hour), Text: "first"}, {Time: start.Add(-time.Hour), Text: "second"}}}
 	})
+	if len(put.Entries) != 2 {
+		t.Errorf("kept: %+v", put)
+	}
 	if got := r.Of("a"); len(got.Entries) != 2 || got.Entries[0].Text != "second" || got.Entries[1].Text != "third" ||
 		!got.From.Equal(start.Add(-2*time.Hour)) {
 		t.Errorf("%+v", got)
