@@ -250,7 +250,7 @@ func (r *running) rest(t *testing.T, passes int) float64 {
 // depend on the number of Ingresses. They only become smaller; the goals are 300 KB and nothing. A restart with many
 // Ingresses takes so long that work which follows a start is in it.
 const (
-	mostRestart     = 500_000
+	mostRestart     = 345_000
 	mostRestartLong = 650_000
 	mostRest        = 2_000
 )

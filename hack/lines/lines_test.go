@@ -10,18 +10,18 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        14128,
+	"aws":        14275,
 	"cmd":        430,
 	"compile":    12880,
 	"config":     100,
-	"controller": 30101,
+	"controller": 30150,
 	"front":      17073,
 	"kube":       5936,
 	"lib":        1306,
 	"model":      6615,
 	"plan":       11715,
 	"targets":    6323,
-	"view":       1451,
+	"view":       1480,
 }
 
 const slack = 600

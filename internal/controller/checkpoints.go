@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
@@ -152,13 +153,25 @@ func RestoreAccelerators(restored checkpoint.Restored, enter func(of stack.Key, 
 	}
 }
 
-// AsValues returns registered targets as values of checkpoints.
-func AsValues(registered map[string][]registrar.Target) map[string]any {
-	out := make(map[string]any, len(registered))
+// AtEnd returns registered targets, and on which objects success was recorded, as values of checkpoints.
+func AtEnd(registered map[string][]registrar.Target, told []byte) map[string]any {
+	out := make(map[string]any, len(registered)+1)
 	for arn, ts := range registered {
 		out[arn] = ts
 	}
+	if len(told) > 0 {
+		out[checkpoint.ToldName] = told
+	}
 	return out
+}
+
+// RestoreTold takes over on which objects the last process recorded success, if its checkpoints are complete.
+func RestoreTold(t *reporting.Told, restored checkpoint.Restored) {
+	var text []byte
+	of := restored.Entries[checkpoint.ID{Kind: checkpoint.Targets, Name: checkpoint.ToldName}]
+	if restored.Complete && len(of) > 0 && json.Unmarshal(of, &text) == nil {
+		t.Restore(text)
+	}
 }
 
 // Registrations returns the targets that were registered when the last process ended, if its checkpoints are complete
@@ -170,7 +183,7 @@ func Registrations(restored checkpoint.Restored, now time.Time) map[string][]reg
 	}
 	for id, text := range restored.Entries {
 		var ts []registrar.Target
-		if id.Kind == checkpoint.Targets && json.Unmarshal(text, &ts) == nil {
+		if id.Kind == checkpoint.Targets && id.Name != checkpoint.ToldName && json.Unmarshal(text, &ts) == nil {
 			out[id.Name] = ts
 		}
 	}

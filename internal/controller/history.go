@@ -37,6 +37,8 @@ const (
 type History struct {
 	ring *timeline.Ring
 	pod  string
+	// keep keeps the record of an earlier process that nothing was added to.
+	keep func(unit string, text json.RawMessage)
 
 	mu    sync.Mutex
 	from  time.Time   // edits before it are not recorded
@@ -58,6 +60,7 @@ func (h *History) KeptIn(c *checkpoint.Writer) {
 		h.ring = nil
 		return
 	}
+	h.keep = func(unit string, text json.RawMessage) { c.PutLater(checkpoint.History, unit, text) }
 	h.ring.Tenant = c.Store.TenantOf
 	h.ring.Changed = func(unit string, r timeline.Record, w timeline.Weight) {
 		switch {
@@ -77,10 +80,18 @@ func (h *History) Restore(restored checkpoint.Restored) {
 		return
 	}
 	for id, text := range restored.Entries {
-		var r timeline.Record
-		if id.Kind == checkpoint.History && json.Unmarshal(text, &r) == nil {
-			h.ring.Restore(id.Name, r)
+		if id.Kind != checkpoint.History {
+			continue
 		}
+		if h.keep != nil {
+			h.keep(id.Name, text)
+		}
+		h.ring.RestoreLater(id.Name, len(text), func() (r timeline.Record) {
+			if json.Unmarshal(text, &r) != nil {
+				return timeline.Record{}
+			}
+			return r
+		})
 	}
 	text := "became the leader; the leader before it ended in order"
 	switch {

@@ -119,6 +119,7 @@ type Wiring struct {
 	holds           *hold.Book     // what administrators hold
 	boundHolds      inForce        // as of the last look of the watch of holds
 	holdReporter    *reporting.Reporter
+	told            reporting.Told       // by the other reporters
 	eventWriter     *eventwriter.Writer  // of all reporters
 	events          *leaderdoctor.Events // that the doctor in the leader reads
 	unclaimed       *unclaimed.Watch     // nil = objects of other namespaces are not seen
@@ -291,6 +292,7 @@ func (w *Wiring) restore(restored checkpoint.Restored) {
 	}
 	Assume(w.Inventory, restored, w.Now())
 	w.registry.Assume(w.Scopes.Own(), w.otherNamespaces.Own(Registrations(restored, w.Now())))
+	RestoreTold(&w.told, restored)
 	for _, s := range w.Owners {
 		s.Restore(restored)
 	}

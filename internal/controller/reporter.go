@@ -11,7 +11,7 @@ import (
 
 // reporter makes a reporter whose events have a component.
 func (w *Wiring) reporter(component string) *reporting.Reporter {
-	r := reporting.NewReporter(w.recorder(component), w.Now)
+	r := w.told.Reporter(w.recorder(component), w.Now)
 	r.Ends = w.namespaceEnds
 	return r
 }

@@ -272,7 +272,7 @@ func (w *Wiring) newRegistry() *registrar.Registry {
 	w.registry = registry
 	if w.checkpoints != nil {
 		w.checkpoints.Registered = func() map[string]any {
-			return AsValues(w.otherNamespaces.Labelled(registry.Registered(w.Scopes.Own())))
+			return AtEnd(w.otherNamespaces.Labelled(registry.Registered(w.Scopes.Own())), w.told.Text(w.eventWriter.Waits))
 		}
 		w.checkpoints.Foreign = ForeignOf(w.Inventory)
 	}

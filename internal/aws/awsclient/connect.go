@@ -150,10 +150,13 @@ func httpClient() *awshttp.BuildableClient {
 func clients(cfg aws.Config, endpoints map[string]string) Clients {
 	base := func(service string) *string { return optional(endpoints[service]) }
 	out := Clients{
-		ELBV2: elbv2.NewFromConfig(cfg, func(o *elbv2.Options) { override(&o.BaseEndpoint, base(ServiceELBV2)) }),
-		EC2:   ec2.NewFromConfig(cfg, func(o *ec2.Options) { override(&o.BaseEndpoint, base(ServiceEC2)) }),
-		ACM:   acm.NewFromConfig(cfg, func(o *acm.Options) { override(&o.BaseEndpoint, base(ServiceACM)) }),
-		STS:   sts.NewFromConfig(cfg, func(o *sts.Options) { override(&o.BaseEndpoint, base(ServiceSTS)) }),
+		ELBV2: elbv2.NewFromConfig(cfg, func(o *elbv2.Options) {
+			override(&o.BaseEndpoint, base(ServiceELBV2))
+			o.Protocol = newAnswers(o.Protocol)
+		}),
+		EC2: ec2.NewFromConfig(cfg, func(o *ec2.Options) { override(&o.BaseEndpoint, base(ServiceEC2)) }),
+		ACM: acm.NewFromConfig(cfg, func(o *acm.Options) { override(&o.BaseEndpoint, base(ServiceACM)) }),
+		STS: sts.NewFromConfig(cfg, func(o *sts.Options) { override(&o.BaseEndpoint, base(ServiceSTS)) }),
 		Tagging: resourcegroupstaggingapi.NewFromConfig(cfg, func(o *resourcegroupstaggingapi.Options) {
 			override(&o.BaseEndpoint, base(ServiceTagging))
 		}),

@@ -39,14 +39,12 @@ func (d Snapshot) Empty() bool {
 // invalid. The caller must not change it.
 func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 	i.mu.Lock()
+	defer i.mu.Unlock()
 	e := i.stacks[key]
 	if e == nil || e.invalid() || len(e.uncertain) > 0 {
-		i.mu.Unlock()
 		return Snapshot{}
 	}
-	o := e.obs.Clone()
-	i.mu.Unlock()
-	d := newSnapshot()
+	o, d := &e.obs, newSnapshot()
 	attributes := func(arn string, p *awsop.Parts, a map[string]string) {
 		if p.Known(awsop.PartAttributes) {
 			d.Attributes[arn] = a
@@ -89,7 +87,7 @@ func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 			d.Rules[r.Listener.Literal] = append(d.Rules[r.Listener.Literal], r)
 		}
 	}
-	d.dropSecrets(o)
+	d.dropSecrets(*o)
 	for _, rs := range d.Rules {
 		sorting.By(rs, func(a, b awsop.Rule) int { return cmp.Compare(a.ARN, b.ARN) })
 	}

@@ -76,6 +76,7 @@ func (p *pass) finalizer(ctx context.Context) error {
 // report counts findings and makes events of them.
 func (p *pass) report(r reporting.Report) {
 	p.Metrics.CountAcceleratorFindings(r.Found)
+	r.Version = reporting.SpecOf(p.ga)
 	p.Reporter.Report(unit(p.name()), r)
 }
 

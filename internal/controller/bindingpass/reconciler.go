@@ -199,13 +199,16 @@ func unitOf(o *v1beta1.TargetGroupBinding) string {
 
 // report reports a pass over a binding, unless the process ends.
 func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, a reporting.Report) {
-	if ctx.Err() == nil {
-		n := waiting.NoteOf(ctx)
-		d, _ := reporting.Cause(a.Found, bindingobject.BindingObject(o))
-		n.Found, n.Cause = a.Found, d.Code
-		b.Metrics.CountBindingFindings(a.Found)
-		b.Reporter.Report(unitOf(o), a)
+	if ctx.Err() != nil {
+		b.Reporter.End(unitOf(o)) // the next process records what this one did
+		return
 	}
+	n := waiting.NoteOf(ctx)
+	d, _ := reporting.Cause(a.Found, bindingobject.BindingObject(o))
+	n.Found, n.Cause = a.Found, d.Code
+	b.Metrics.CountBindingFindings(a.Found)
+	a.Version = reporting.SpecOf(o)
+	b.Reporter.Report(unitOf(o), a)
 }
 
 // retryLater queues the binding again unless only an edit helps: the edit queues it.

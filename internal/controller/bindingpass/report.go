@@ -130,6 +130,9 @@ func (p *pass) report(ctx context.Context) queue.Exit {
 		report.Waiting = self
 	}
 	b.report(ctx, o, report)
+	if report.Waiting != nil && !p.replacing && b.Reporter.Succeeded(unitOf(o), self[0]) && showsReady(o, found) {
+		b.Networking.Settles(o) // neither status nor event would change
+	}
 	if p.err != nil {
 		return queue.Ended(reconcile.Result{RequeueAfter: b.retryAfter(p.name, p.err, p.change.Retry, p.zonesKnown)}, nil)
 	}

@@ -27,6 +27,14 @@ func readyOf(o *v1beta1.TargetGroupBinding, found diag.List) metav1.Condition {
 	return ready
 }
 
+// showsReady reports whether a binding's status shows what a pass found, and that the binding is ready.
+func showsReady(o *v1beta1.TargetGroupBinding, found diag.List) bool {
+	want, is := readyOf(o, found), meta.FindStatusCondition(o.Status.Conditions, "Ready")
+	return is != nil && want.Status == metav1.ConditionTrue && is.Status == want.Status && is.Reason == want.Reason &&
+		is.Message == want.Message && is.ObservedGeneration == want.ObservedGeneration &&
+		o.Status.ObservedGeneration != nil && *o.Status.ObservedGeneration == want.ObservedGeneration
+}
+
 // setStatus has the status written, outside of the pass, that follows from what a pass found. It returns why the last
 // attempt at it failed, if it did.
 func (b *Reconciler) setStatus(o *v1beta1.TargetGroupBinding, found diag.List) error {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	jsonv2 "encoding/json/v2"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -23,7 +24,7 @@ const (
 	// of the compiler, by stack; what AWS refuses, by RefusalsName; what is known of accelerators, by AcceleratorName
 	Memory     Kind = "memory"
 	Observed   Kind = "observed"   // the parts of a stack in AWS that listings do not show, by stack
-	Targets    Kind = "targets"    // the registered targets, by ARN of the target group
+	Targets    Kind = "targets"    // the registered targets, by ARN of the target group; ToldName
 	Duplicates Kind = "duplicates" // the resources of a stack that are ignored as duplicates, by stack
 	Orphans    Kind = "orphans"    // of earlier versions, which deleted orphans: restored, and deleted then
 	// the targets that were registered before a TargetGroupBinding came, by its namespace and name
@@ -60,6 +61,11 @@ const (
 
 // HoldsName is the name of the entry of kind Holds.
 const HoldsName = "all"
+
+// ToldName is the name of the entry of kind Targets with the objects on which success was recorded. It has no kind of
+// its own for the reason that RefusalsName gives. All releases replace the entries of this kind at their end: none of
+// an earlier process is taken for one of the last.
+const ToldName = "told"
 
 // ForeignName is the name of the entry of kind Foreign.
 const ForeignName = "account"
@@ -146,11 +152,12 @@ type packer struct {
 
 var packers = sync.Pool{New: func() any { return &packer{zip: gzip.NewWriter(io.Discard)} }}
 
-// encode returns the text of an entry, which is valid until the next call.
+// encode returns the text of an entry, which is valid until the next call. Fields without a value are left out: most
+// settings of a member have none.
 func (p *packer) encode(c content) ([]byte, error) {
 	p.text.Reset()
-	err := json.NewEncoder(&p.text).Encode(c)
-	return bytes.TrimSuffix(p.text.Bytes(), []byte("\n")), err
+	err := jsonv2.MarshalWrite(&p.text, c, json.DefaultOptionsV1(), jsonv2.OmitZeroStructFields(true))
+	return p.text.Bytes(), err
 }
 
 // compress packs a text.

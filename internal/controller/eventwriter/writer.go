@@ -75,7 +75,9 @@ type Writer struct {
 	bytes  map[string]int // of the events that wait, by namespace
 	total  int
 	full   map[string]bool // the namespaces that lost events since the last time when none of theirs waited
-	signal chan struct{}
+	// sending is the namespace whose event is being sent.
+	sending *string
+	signal  chan struct{}
 }
 
 // New makes a writer. Start writes what Add has added.
@@ -135,10 +137,20 @@ func (w *Writer) count(e waiting, sign int) {
 func (w *Writer) next() (e waiting, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.sending = nil
 	if e, ok = w.events.Pop(); ok {
 		w.count(e, -1)
+		namespace := e.tenant()
+		w.sending = &namespace
 	}
 	return e, ok
+}
+
+// Waits reports whether events about objects of a namespace are not written yet.
+func (w *Writer) Waits(namespace string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bytes[namespace] > 0 || w.sending != nil && *w.sending == namespace
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: every replica records events.

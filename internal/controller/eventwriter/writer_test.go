@@ -236,3 +236,29 @@ func TestEventsAreWrittenAtTheEnd(t *testing.T) {
 		t.Errorf("%d events", len(s.stored))
 	}
 }
+
+// TestWriterKnowsWhatItHasNotWritten has an event that waits, that is being sent, and that is written.
+func TestWriterKnowsWhatItHasNotWritten(t *testing.T) {
+	t.Parallel()
+	s := &apiServer{}
+	synctest.Test(t, func(t *testing.T) {
+		w := New(s, logr.Discard())
+		w.Add(event("shop", "web", "invalid"))
+		waits := []bool{w.Waits("shop")}
+		s.open = make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _ = w.Start(ctx) }()
+		synctest.Wait()
+		waits = append(waits, w.Waits("shop"))
+		close(s.open)
+		time.Sleep(time.Second)
+		if waits = append(waits, w.Waits("shop")); !slices.Equal(waits, []bool{true, true, false}) {
+			t.Errorf("waits %v", waits)
+		}
+		if w.Add(event("shop", "web", "invalid")); w.Waits("api") {
+			t.Error("an event of another namespace waits")
+		}
+		cancel()
+		synctest.Wait()
+	})
+}

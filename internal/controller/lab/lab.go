@@ -42,6 +42,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
@@ -61,6 +62,7 @@ type Lab struct {
 	Config     *config.Config
 	Inventory  *inventory.Inventory
 	refusals   *refusal.Memory
+	told       *reporting.Told
 	Version    string // of the code of the next process
 	Ingresses  *stacks.Reconciler
 	Services   *stacks.Reconciler

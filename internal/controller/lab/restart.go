@@ -89,9 +89,9 @@ func (l *Lab) newProcess() *process {
 	scope.CertificatesChanged = func(names []string) {
 		(&controller.Wiring{Owners: []*stacks.Reconciler{l.Ingresses, l.Services}}).CertificatesChanged(names)
 	}
-	l.refusals = refusal.New(l.Clock.Now, l.Version)
+	l.refusals, l.told = refusal.New(l.Clock.Now, l.Version), &reporting.Told{}
 	scope.Refusals = l.refusals
-	p := &process{clients: l.Clients(), cached: l.Misreads.cache(l.Client), api: l.Misreads.api(l.Client),
+	p := &process{clients: l.Clients(), cached: l.sharing(l.Misreads.cache(l.Client)), api: l.Misreads.api(l.Client),
 		metrics: metrics.New(prometheus.NewRegistry())}
 	p.bindings = stacks.NewBindingWriter(p.cached, l.Clock.Now)
 	inv := inventory.New(p.clients, scope) // calls of an earlier process may still be under way
@@ -118,7 +118,7 @@ func (l *Lab) startOwners(p *process) {
 		return &stacks.Reconciler{
 			Front: loader, Client: p.cached, Live: p.api, Inventory: l.Inventory, Clients: p.clients, Bindings: p.bindings,
 			Backend:  p.backend,
-			Reporter: reporting.NewReporter(p.record, l.Clock.Now), Metrics: p.metrics, Index: reads.NewIndex[stack.Key](),
+			Reporter: l.told.Reporter(p.record, l.Clock.Now), Metrics: p.metrics, Index: reads.NewIndex[stack.Key](),
 			Compile: settings.Compile(l.Config),
 			Now:     l.Clock.Now, Brake: brake.New(l.Config.DeletionBrake, l.Clock.Now), Retries: stacks.NewRetries(l.Clock.Now),
 			Traces:            tracing.NewPasses[stack.Key](l.Tracer),
@@ -182,9 +182,10 @@ func (l *Lab) startRegistry(p *process) {
 		s.Expected = expected
 	}
 	registry.Assume(awsclient.Scope{}, l.Elsewhere.Own(l.Assumed))
-	if l.Checkpointer != nil {
+	if told := l.told; l.Checkpointer != nil {
 		l.Checkpointer.Registered = func() map[string]any {
-			return controller.AsValues(l.Elsewhere.Labelled(registry.Registered(awsclient.Scope{})))
+			return controller.AtEnd(l.Elsewhere.Labelled(registry.Registered(awsclient.Scope{})),
+				told.Text(func(string) bool { return false }))
 		}
 		l.Checkpointer.Foreign = controller.ForeignOf(l.Inventory)
 	}
@@ -216,7 +217,8 @@ func (l *Lab) startBindings(p *process) {
 		Conflicts: bindings.Conflicts{Shared: l.Config.AllowedTargetGroups(l.Config.CrossNamespaceTargetGroups)},
 		Podless:   l.Config.AddressesWithoutPods(),
 		Registry:  p.registry, Networking: groups, OtherNamespaces: l.Elsewhere,
-		Reporter: reporting.NewReporter(p.record, l.Clock.Now), Metrics: p.metrics, Changes: bindingpass.NewChangeTimes(l.Clock.Now),
+		Reporter: l.told.Reporter(p.record, l.Clock.Now), Metrics: p.metrics,
+		Changes:      bindingpass.NewChangeTimes(l.Clock.Now),
 		RequeueAfter: l.Config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
 		Health:            targethealth.NewWatch(p.registry, p.record, func(string, []registrar.Health) {}, l.Clock.Now),
 		Gates:             targethealth.NewGates(p.cached, nil, bindingpass.PodsByGate, l.Clock.Now, logr.Discard()),
@@ -251,6 +253,7 @@ func (l *Lab) startBindings(p *process) {
 
 func (l *Lab) restore(restored checkpoint.Restored) {
 	controller.RestoreRefusals(l.refusals, restored)
+	controller.RestoreTold(l.told, restored)
 	controller.Assume(l.Inventory, restored, l.Clock.Now())
 	l.Assumed = controller.Registrations(restored, l.Clock.Now())
 	l.preceding.Restore(restored)

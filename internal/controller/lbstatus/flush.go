@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -277,7 +278,7 @@ func (w *Writer) writeStatus(ctx context.Context, have *v1alpha1.LoadBalancer, w
 		if want.Controller = have.Status.Controller; w.Writers != nil {
 			want.Controller = w.Writers.Wanted(nameOf(have), have.Status.Controller)
 		}
-		if equality.Semantic.DeepEqual(&have.Status, &want) {
+		if sameStatus(&have.Status, &want) {
 			return have, nil
 		}
 		o := have.DeepCopy()
@@ -368,4 +369,9 @@ func (w *Writer) probeRefused() {
 	}
 	w.probed, w.refused[oldest] = now, now
 	w.Queue.LookAgain(oldest.String())
+}
+
+// sameStatus is equality.Semantic.DeepEqual, which allocates much even for values without any difference.
+func sameStatus(a, b *v1alpha1.LoadBalancerStatus) bool {
+	return reflect.DeepEqual(a, b) || equality.Semantic.DeepEqual(a, b)
 }

@@ -190,7 +190,7 @@ func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of
 	}
 	same := w.binding != nil && w.binding.UID == o.UID && w.binding.Generation == o.Generation &&
 		w.targets.Port == targets.Port && w.targets.Endpoints.Equal(targets.Endpoints)
-	w.binding, w.of, w.targets = o, of, targets
+	w.binding, w.of, w.targets, w.expected = o, of, targets, false
 	w.serial++
 	r.mu.Unlock()
 	if same {

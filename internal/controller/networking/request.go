@@ -27,6 +27,7 @@ type request struct {
 	looked    bool             // its endpoints were looked for
 	settled   bool             // all of it was done or refused once
 	targeted  bool             // its targets were in security groups once
+	expected  bool             // the binding's last pass has reported what Settles says
 }
 
 // findings are the findings of a binding. The lock is held.
@@ -48,7 +49,18 @@ func (w *request) changed(before diag.List) bool {
 	open := maps.Clone(w.awaited)
 	maps.DeleteFunc(open, func(g string, _ bool) bool { return w.refused[g] != nil })
 	w.settled = w.settled || w.looked && len(open) == 0
-	return w.settled && (!settled || !slices.Equal(before, w.findings()))
+	found := w.findings()
+	return w.settled && (!settled && (!w.expected || len(found) > 0) || !slices.Equal(before, found))
+}
+
+// Settles tells that the pass over a binding which wanted its rules last has nothing more to report once they are
+// settled without a finding: the binding is not queued then.
+func (r *Reconciler) Settles(o *v1beta1.TargetGroupBinding) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w := r.requests[ruleID(o)]; w != nil && w.binding == o {
+		w.expected = true
+	}
 }
 
 // Replace has a binding placed again of which something else is planned than before.

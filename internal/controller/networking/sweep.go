@@ -138,9 +138,12 @@ func (r *Reconciler) anySuspect(ctx context.Context) bool {
 		}
 		last := r.suspects[len(r.suspects)-1]
 		r.mu.Unlock()
-		if o := new(v1beta1.TargetGroupBinding); r.Client.Get(ctx, last, o, client.UnsafeDisableDeepCopy) == nil &&
-			r.isUnknown(o) {
-			return true
+		id := stack.ID{Namespace: last.Namespace, Name: last.Name}.String()
+		if !r.Table.Knows(id) || r.isUnread(id) {
+			o := new(v1beta1.TargetGroupBinding)
+			if r.Client.Get(ctx, last, o, client.UnsafeDisableDeepCopy) == nil && r.isUnknown(o) {
+				return true
+			}
 		}
 		r.mu.Lock()
 		if n := len(r.suspects); n > 0 && r.suspects[n-1] == last {

@@ -83,11 +83,15 @@ func Apply(ctx context.Context, c client.Client, x Write) (client.Object, error)
 func ApplyAll(ctx context.Context, c client.Client, writes []Write) (after []client.Object, errs []error) {
 	after, errs = make([]client.Object, len(writes)), make([]error, len(writes))
 	var running errgroup.Group
-	running.SetLimit(Concurrency)
+	limited := false
 	for i, x := range writes {
 		updated := x.changed(x.Object)
 		if after[i] = x.Object; updated == nil {
 			continue
+		}
+		if !limited { // most passes change nothing
+			running.SetLimit(Concurrency)
+			limited = true
 		}
 		running.Go(func() error {
 			err := x.patch(ctx, c, x.Object, updated)

@@ -39,16 +39,17 @@ type ConfirmingReader struct {
 
 // Get reads an object. The error is nil if it exists, a NotFound if the absence is proven, and anything else if neither
 // is known.
-func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o client.Object) (absence.Absence, error) {
-	_, gone, err := r.Find(ctx, key, o)
+func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o client.Object,
+	options ...client.GetOption) (absence.Absence, error) {
+	_, gone, err := r.Find(ctx, key, o, options...)
 	return gone, err
 }
 
 // Find is Get with one more result: overlooked is true if the API server has the object and the cache does not. If the
 // API server does not say whether it has the object, the error wraps absence.ErrUnknown; errors of the cache do not.
-func (r ConfirmingReader) Find(ctx context.Context, key client.ObjectKey, o client.Object) (overlooked bool,
-	gone absence.Absence, err error) {
-	err = r.Cache.Get(ctx, key, o)
+func (r ConfirmingReader) Find(ctx context.Context, key client.ObjectKey, o client.Object,
+	options ...client.GetOption) (overlooked bool, gone absence.Absence, err error) {
+	err = r.Cache.Get(ctx, key, o, options...)
 	if gone = absence.OfName(key.Namespace, key.Name); err != nil && gone.Proven() { // no object can have this name
 		return false, gone, apierrors.NewNotFound(schema.GroupResource{Resource: kindOf(o)}, key.Name)
 	}
@@ -130,7 +131,7 @@ func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReade
 		if (confirmed[kind] || slices.Contains(r.Confirm, kind)) && r.Serves(kind) && !r.Departed.Has(kind, key) {
 			sure.Live = live
 		}
-		return sure.Get(ctx, key, o)
+		return sure.Get(ctx, key, o, client.UnsafeDisableDeepCopy)
 	}
 	r.list = func(kind objects.Kind, list client.ObjectList, which client.ListOption) error {
 		sure := ConfirmingReader{Cache: reader}
@@ -172,7 +173,7 @@ func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Obj
 	if o == nil {
 		return nil, r.Fail(fmt.Errorf("kind %q is not read: %w", kind, absence.ErrUnknown))
 	}
-	o, ok := o.DeepCopyObject().(client.Object)
+	o, ok := reflect.New(reflect.TypeOf(o).Elem()).Interface().(client.Object)
 	key := client.ObjectKey{Namespace: namespace, Name: name}
 	gone, err := r.get(kind, key, o)
 	if err != nil {

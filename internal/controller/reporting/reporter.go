@@ -73,6 +73,7 @@ type Reporter struct {
 	// Ends reports whether a namespace is being deleted, so that the API server refuses events in it: findings in it are
 	// recorded on the Namespace, too. nil = none is. It is set before the first report.
 	Ends func(namespace string) bool
+	told *Told // nil = nothing is known of the former process
 
 	mu sync.Mutex
 	// reported are the events of objects by unit, such as an Ingress group or a binding.
@@ -84,7 +85,8 @@ type history struct {
 	messages map[string]time.Time
 	ok       bool // success was recorded since the last failure
 	failing  bool
-	member   bool // the object is one of the unit's own, for which the caller calls Forget
+	member   bool   // the object is one of the unit's own, for which the caller calls Forget
+	version  string // of the last report in which it was due
 }
 
 // NewReporter makes a reporter.
@@ -95,7 +97,8 @@ func NewReporter(record Record, now func() time.Time) *Reporter {
 // Report is the report of a pass over a unit.
 type Report struct {
 	// Objects are the unit's own objects whose declarations are in effect unless there is a finding about them. Success is
-	// recorded on each, if something was changed for it, or at its first or first recovered pass.
+	// recorded on each, if something was changed for it, or at its first or first recovered pass. The former process
+	// made the first pass if it recorded success on the same version of the object; see Told.
 	Objects []diag.Object
 	// Waiting are the unit's own objects that wait for others. No success is recorded on them.
 	Waiting []diag.Object
@@ -106,6 +109,8 @@ type Report struct {
 	Unedited bool
 	// Partial reports that the pass ended early: there may be further findings, and no object has succeeded.
 	Partial bool
+	// Version identifies what users wrote of the unit's own objects; empty = it is not known.
+	Version string
 }
 
 // Report records the events of a pass over a unit. Recovery is also recorded on objects that are not the unit's own,
@@ -181,9 +186,15 @@ func (r *Reporter) object(unit string, o diag.Object, as place, a Report) {
 	t := r.reported[unit][o]
 	if t == nil {
 		t = &history{messages: map[string]time.Time{}}
+		if as.own && !a.Partial && !a.Changed && r.told.before(unit, o, a.Version) {
+			t.ok, t.version = true, a.Version
+		}
 		r.reported[unit][o] = t
 	}
 	t.member = t.member || as.own
+	if as.due && !a.Partial {
+		t.version = a.Version
+	}
 	now := r.now()
 	t.failing = t.failing && a.Partial
 	current := map[string]time.Time{}

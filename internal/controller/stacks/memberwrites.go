@@ -43,6 +43,9 @@ func (s *Reconciler) writeMembers(ctx context.Context, what string, members []me
 			}
 		}
 	}
+	if len(writes) == 0 {
+		return after, nil
+	}
 	written, errs := objectwriter.ApplyAll(ctx, s.Client, writes)
 	for n, i := range index {
 		if after[i] = written[n]; errs[n] != nil {
@@ -61,7 +64,10 @@ func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Inp
 	if w.Decisions != nil {
 		annotations = w.Decisions.Annotations
 	}
-	_, refused := s.writeMembers(ctx, "adding finalizer to", w.Members, func(client.Object) objectwriter.Write {
+	_, refused := s.writeMembers(ctx, "adding finalizer to", w.Members, func(m client.Object) objectwriter.Write {
+		if len(annotations) == 0 && controllerutil.ContainsFinalizer(m, name) {
+			return objectwriter.Write{} // without a copy of the member
+		}
 		return objectwriter.Write{Part: objectwriter.Finalizer, Marks: true, Change: func(o client.Object) (changed bool) {
 			if o.GetDeletionTimestamp() != nil {
 				return false

@@ -44,16 +44,19 @@ type passReport struct {
 }
 
 // report ends a pass: it writes events on the objects concerned, metrics, and the LoadBalancer object. If the process
-// ends, it reports nothing: the next leader finds what the canceled calls left undone.
+// ends, it reports nothing: the next leader finds what the canceled calls left undone, and records success then.
 func (s *Reconciler) report(ctx context.Context, t passReport) {
 	if ctx.Err() != nil {
+		s.Reporter.End(t.key.String())
 		return
 	}
 	t.found = append(t.found, s.overdueDeletions(t)...)
 	s.showDeletions(ctx, t)
 	noteFound(ctx, t)
 	s.Metrics.CountFindings(s.Front.Owner(), t.found)
-	s.Reporter.Report(t.key.String(), t.account())
+	account := t.account()
+	account.Version = s.versionOf(t.key)
+	s.Reporter.Report(t.key.String(), account)
 	s.notePassed(t)
 	if t.releasing && t.compiled.Stack.Removal == stack.ObjectsDeleted { // no object shows the stack in a moment
 		return

@@ -291,6 +291,16 @@ func (s *Reconciler) edited(key stack.Key, w front.Input) bool {
 	return before != "" && before != now
 }
 
+// versionOf identifies what users had written of the members at the last pass; empty = there was none.
+func (s *Reconciler) versionOf(key stack.Key) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.states[key]; st != nil {
+		return st.edits
+	}
+	return ""
+}
+
 // editsOf identifies the parts of an input's members that users write.
 func editsOf(w front.Input) string {
 	h := sha256.New()

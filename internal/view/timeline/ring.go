@@ -63,7 +63,14 @@ type Ring struct {
 
 	mu    sync.Mutex
 	units map[string]Record // entries are never changed in place
+	later map[string]later  // see RestoreLater
 	size  int
+}
+
+// later is the record of an earlier process that was not needed yet.
+type later struct {
+	bytes int
+	read  func() Record
 }
 
 // Add adds an entry.
@@ -78,7 +85,7 @@ func (r *Ring) Add(unit string, e Entry, w Weight) {
 		e.Time = r.Now()
 	}
 	e.Time = e.Time.UTC().Truncate(time.Millisecond)
-	rec := r.units[unit]
+	rec := r.record(unit)
 	if n := recent(rec.Entries, e); w == Repeated && n >= 0 {
 		rec.Entries = slices.Clone(rec.Entries)
 		rec.Entries[n] = rec.Entries[n].again(e)
@@ -181,6 +188,12 @@ func (r Record) withoutOldest() Record {
 // dropOldest drops a record, and reports whether there was one: of the tenant whose records take most, that of the unit
 // in which the longest time nothing happened. So no tenant has the records of others dropped. The lock is held.
 func (r *Ring) dropOldest() bool {
+	for unit := range r.later {
+		r.record(unit)
+	}
+	if r.size <= allBytes {
+		return false
+	}
 	whose, bytes := map[string]string{}, map[string]int{}
 	for unit, rec := range r.units {
 		if unit != LeaderUnit {
@@ -216,13 +229,32 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// Restore adds what an earlier process has left of a unit before what this one has.
-func (r *Ring) Restore(unit string, before Record) {
-	if r == nil || len(before.Entries) == 0 {
+// RestoreLater adds the record, of some size, that an earlier process has left of a unit before what this one has. The
+// record is read when it is needed.
+func (r *Ring) RestoreLater(unit string, bytes int, read func() Record) {
+	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if _, begun := r.units[unit]; begun {
+		r.restore(unit, read())
+		r.shrink()
+		return
+	}
+	if r.later == nil {
+		r.later = map[string]later{}
+	}
+	r.later[unit] = later{bytes, read}
+	r.size += bytes
+	r.shrink()
+}
+
+// restore adds a record before the one of this process. The lock is held.
+func (r *Ring) restore(unit string, before Record) {
+	if len(before.Entries) == 0 {
+		return
+	}
 	rec := r.units[unit]
 	rec.From, rec.Entries = latest(before.From, rec.From), append(slices.Clip(before.Entries), rec.Entries...)
 	lost := map[string]time.Time{}
@@ -230,7 +262,6 @@ func (r *Ring) Restore(unit string, before Record) {
 	maps.Copy(lost, rec.Lost)
 	rec.Lost = lost
 	r.put(unit, rec, Normal)
-	r.shrink()
 }
 
 // Of returns the record of a unit.
@@ -240,6 +271,16 @@ func (r *Ring) Of(unit string) Record {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.record(unit)
+}
+
+// record is the record of a unit. The lock is held.
+func (r *Ring) record(unit string) Record {
+	if l, ok := r.later[unit]; ok {
+		delete(r.later, unit)
+		r.size -= l.bytes
+		r.restore(unit, l.read())
+	}
 	return r.units[unit]
 }
 

@@ -91,7 +91,7 @@ func TestEntriesOfAMemberLeaveThoseOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := &Ring{Now: r.Now}
-	next.Restore("front", kept)
+	next.RestoreLater("front", 100, func() Record { return kept })
 	next.Add("front", Entry{Kind: Edit, Namespace: "mal", Text: strings.Repeat("y", 1000)}, Normal)
 	for _, r := range []*Ring{r, next} {
 		rec := r.Of("front")
@@ -170,17 +170,55 @@ func TestRingKnowsRecentEntries(t *testing.T) {
 func TestRingGoesOnAfterAChangeOfLeaders(t *testing.T) {
 	t.Parallel()
 	r := &Ring{Now: func() time.Time { return start }}
+	var put Record
+	r.Changed = func(_ string, rec Record, _ Weight) { put = rec }
 	r.Add("a", Entry{Kind: Call, Text: "third"}, Normal)
-	r.Restore("a", Record{From: start.Add(-2 * time.Hour), Entries: []Entry{
-		{Time: start.Add(-longest - time.Hour), Text: "first"}, {Time: start.Add(-time.Hour), Text: "second"}}})
+	r.RestoreLater("a", 100, func() Record {
+		return Record{From: start.Add(-2 * time.Hour), Entries: []Entry{
+			{Time: start.Add(-longest - time.Hour), Text: "first"}, {Time: start.Add(-time.Hour), Text: "second"}}}
+	})
+	if len(put.Entries) != 2 {
+		t.Errorf("kept: %+v", put)
+	}
 	if got := r.Of("a"); len(got.Entries) != 2 || got.Entries[0].Text != "second" || got.Entries[1].Text != "third" ||
 		!got.From.Equal(start.Add(-2*time.Hour)) {
 		t.Errorf("%+v", got)
 	}
 	var none *Ring
 	none.Add("a", Entry{}, Urgent)
-	none.Restore("a", Record{Entries: []Entry{{}}})
+	none.RestoreLater("a", 1, func() Record { return Record{Entries: []Entry{{}}} })
 	if none.Of("a").Entries != nil || none.Has("a", Entry{}, time.Hour) {
 		t.Error("a nil ring keeps something")
+	}
+}
+
+// TestRecordsAreReadWhenTheyAreNeeded has records of an earlier process: nothing reads them before an entry is added,
+// or asked for, or there is no room for all.
+func TestRecordsAreReadWhenTheyAreNeeded(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	read := 0
+	record := func() Record {
+		read++
+		return Record{Entries: []Entry{{Time: start, Kind: Call, Text: "before"}}}
+	}
+	r := &Ring{Now: func() time.Time { return start.Add(time.Minute) }}
+	r.RestoreLater("a", 100, record)
+	r.RestoreLater("b", 100, record)
+	r.RestoreLater("c", 100, record)
+	if read != 0 || r.size != 300 {
+		t.Errorf("%d records read, size %d", read, r.size)
+	}
+	if got := r.Of("a").Entries; read != 1 || len(got) != 1 || len(r.Of("a").Entries) != 1 || read != 1 {
+		t.Errorf("%v, %d records read", got, read)
+	}
+	r.Add("b", Entry{Kind: Call, Text: "now"}, Normal)
+	if got := r.Of("b").Entries; read != 2 || len(got) != 2 || got[0].Text != "before" {
+		t.Errorf("%v, %d records read", got, read)
+	}
+	r.RestoreLater("d", allBytes, record)
+	if want := sizeOf(r.Of("a").Entries) + sizeOf(r.Of("b").Entries) + sizeOf(r.Of("c").Entries) +
+		sizeOf(r.Of("d").Entries); read != 4 || r.size != want || len(r.Of("d").Entries) != 1 {
+		t.Errorf("%d records read, size %d, want %d", read, r.size, want)
 	}
 }

@@ -119,7 +119,7 @@ func (s *soak) remember(life *soakLife, live client.Client) {
 		ingresses.Restore(restored)
 		services.Restore(restored)
 	}, logr.Discard())
-	kept.Registered = func() map[string]any { return controller.AsValues(registry.Registered(awsclient.Scope{})) }
+	kept.Registered = func() map[string]any { return controller.AtEnd(registry.Registered(awsclient.Scope{}), nil) }
 	kept.Foreign = controller.ForeignOf(inv)
 	s.Checkpointer, s.Ingresses.Checkpoints, s.Services.Checkpoints, s.Bound.Begin = kept, kept, kept, kept.BeginTargets
 	ctx, closing := context.WithCancel(s.Context())
