@@ -273,8 +273,8 @@ func (o *explainOptions) ask(e *explain.Explanation, input explain.Input, from n
 }
 
 // unmanaged is what an object without a class of the controller is, with what to do.
-const unmanaged = "not managed by the controller: set a class of the controller (ingressClassName, loadBalancerClass or " +
-	"gatewayClassName), or for a Service, annotation " + string(annotation.ServiceType)
+const unmanaged = "not managed by the controller: set a class of the controller (ingressClassName, " +
+	"loadBalancerClass or gatewayClassName), or for a Service, annotation " + string(annotation.ServiceType)
 
 // one plans the stack that an object belongs to.
 func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Object) (offline.Result, error) {

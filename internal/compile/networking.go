@@ -145,8 +145,8 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 		{Protocol: "TCP", Port: port}}})
 }
 
-// preservesClients reports whether targets see the addresses of clients. Without a declaration, AWS keeps the value that
-// the target group has: rules for its default would cut clients off.
+// preservesClients reports whether targets see the addresses of clients. Without a declaration, AWS keeps the value
+// that the target group has: rules for its default would cut clients off.
 func (b *build) preservesClients(tg *intent.TargetGroup) bool {
 	const attribute = "preserve_client_ip.enabled"
 	if v, declared := tg.Attributes[attribute]; declared {

@@ -150,8 +150,9 @@ func (p *plain) end() bool {
 	if p.err != nil || len(p.open) == 0 {
 		return p.fail()
 	}
-	rest, ok := bytes.CutPrefix(p.text[p.at:], []byte("</"))
-	if rest, ok = bytes.CutPrefix(rest, p.name()); !ok || len(rest) == 0 || rest[0] != '>' {
+	rest, tag := bytes.CutPrefix(p.text[p.at:], []byte("</"))
+	rest, named := bytes.CutPrefix(rest, p.name())
+	if !tag || !named || len(rest) == 0 || rest[0] != '>' {
 		return p.fail()
 	}
 	p.at, p.open = len(p.text)-len(rest)+1, p.open[:len(p.open)-1]

@@ -52,7 +52,7 @@ func TestGuardComesBeforeLaterPrefixes(t *testing.T) {
 		}
 		var got []string
 		for _, r := range l.Order() {
-			got = append(got, l.Members[r.Member].Object.Name+strings.Trim(r.Route.Source.Path(), "spec.rules[]"))
+			got = append(got, l.Members[r.Member].Object.Name+strings.Trim(strings.TrimPrefix(r.Route.Source.Path(), "spec.rules"), "[]"))
 		}
 		if text := strings.Join(got, " "); text != c.want || strings.Join(notes, ", ") != c.note {
 			t.Errorf("%s: %s, notes %q", name, text, notes)

@@ -294,8 +294,8 @@ func (t *translation) authorities(ref gatewayv1.ObjectReference, source intent.S
 	const create = "name a ConfigMap with certificates of authorities in its key ca.crt"
 	if ref.Group != corev1.GroupName || string(ref.Kind) != string(objects.ConfigMap) {
 		return "", "", fail(gatewayv1.ListenerReasonInvalidCACertificateKind, diag.InvalidCACertificate,
-				fmt.Sprintf("caCertificateRefs names a %s of group %q, not a ConfigMap; no new port opens without a valid reference",
-					ref.Kind, ref.Group),
+				fmt.Sprintf("caCertificateRefs names a %s of group %q, not a ConfigMap; no new port opens without a valid "+
+					"reference", ref.Kind, ref.Group),
 				create),
 			false
 	}
