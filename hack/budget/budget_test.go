@@ -21,7 +21,7 @@ type program struct {
 
 var programs = []program{
 	{"controller", "../..", "./cmd/controller", 1170, 50},
-	{"lbc", "../..", "./cmd/lbc", 1101, 49},
+	{"lbc", "../..", "./cmd/lbc", 1102, 49},
 	{"playground", "../../playground", "./cmd/playground", 2792, 119},
 }
 
