@@ -49,9 +49,8 @@ type MemberRoute struct {
 }
 
 // Order returns the routes of the listener in the order of their rules: by precedence, routes of equal precedence by
-// member; advance says where guards come first. A member
-// does not change the order of those that joined earlier: it is inserted at its place in the group, or behind the last
-// member that must come first.
+// member; advance says where guards come first. A member does not change the order of those that joined earlier: it is
+// inserted at its place in the group, or behind the last member that must come first.
 func (l *Listener) Order() []MemberRoute {
 	l.noteOvertaken()
 	var out []MemberRoute

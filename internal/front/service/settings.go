@@ -68,16 +68,13 @@ func (t *translation) settings() intent.Settings {
 
 // noteManageBackend notes that the rules of pods' and nodes' groups are managed whatever the annotation says.
 func (t *translation) noteManageBackend(s *intent.Settings) {
-	if !s.ManageBackend.Set || s.SecurityGroups.Set || s.Existing.Set || s.Adopted.Set {
+	if !s.ManageBackend.Set || s.SecurityGroups.Set || s.NoSecurityGroups.Value || s.Existing.Set || s.Adopted.Set {
 		return
 	}
-	text := "the load balancer has the controller's security groups, and the controller manages their rules"
-	if s.NoSecurityGroups.Value {
-		text = "the load balancer has no security groups"
-	}
-	t.read.Ignored(annotation.ServiceManageBackend, fmt.Sprintf("annotation %s has no effect without %s: %s",
-		annotation.ServiceManageBackend, annotation.ServiceSecurityGroups, text),
-		fmt.Sprintf("name security groups (%s), or remove it", annotation.ServiceSecurityGroups))
+	t.read.Ignored(annotation.ServiceManageBackend, fmt.Sprintf("annotation %s has no effect without %s: the load balancer "+
+		"has the controller's security groups, and the controller manages their rules", annotation.ServiceManageBackend,
+		annotation.ServiceSecurityGroups), fmt.Sprintf("name security groups (%s), have none (%s), or remove it",
+		annotation.ServiceSecurityGroups, annotation.ServiceDisableSecurityGroups))
 }
 
 // scheme is the scheme of the annotation or, without it, of its former spelling.
