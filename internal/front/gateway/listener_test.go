@@ -276,7 +276,7 @@ func TestAnExpiredCertificateIsNotImported(t *testing.T) {
 	cfg.Now = func() time.Time { return time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC) }
 	m, _ := translatedBy(t, cfg, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: "+
 		"443, protocol: HTTPS, tls: {certificateRefs: [{name: tls}]}}]}}\n"+secret("shop/tls"))
-	if !m.Certificates[0].Broken || !strings.Contains(findings(m.Diagnostics), "has expired") {
+	if !m.Certificates[0].Broken || !strings.Contains(findings(m.Diagnostics), "certificate expired on") {
 		t.Error(findings(m.Diagnostics))
 	}
 }
