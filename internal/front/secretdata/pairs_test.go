@@ -54,7 +54,7 @@ func TestPairsReadContentOnce(t *testing.T) {
 	if err != nil || again != first || fmt.Sprint(names) != "[a.test]" {
 		t.Errorf("the same content is read anew: %v, %v", names, err)
 	}
-	if _, _, err := p.TLS(s, at(2027)); err == nil || !strings.Contains(err.Error(), "has expired") {
+	if _, _, err := p.TLS(s, at(2027)); err == nil || !strings.Contains(err.Error(), "certificate expired on") {
 		t.Errorf("after its end: %v", err)
 	}
 	other := secretFor(t, "b.test")
