@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/front/probe"
 	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
@@ -175,6 +176,7 @@ func TestTextsHaveNoNamesOfTheProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(string(text)) {
+				line = strings.ReplaceAll(line, probe.GRPCHealthPath, "")
 				if m := internalNames.FindString(line); m != "" {
 					t.Errorf("%s: %q in %s", path, m, line)
 				}
