@@ -71,10 +71,11 @@ func (t *translation) noteManageBackend(s *intent.Settings) {
 	if !s.ManageBackend.Set || s.SecurityGroups.Set || s.NoSecurityGroups.Value || s.Existing.Set || s.Adopted.Set {
 		return
 	}
-	t.read.Ignored(annotation.ServiceManageBackend, fmt.Sprintf("annotation %s has no effect without %s: the load balancer "+
-		"has the controller's security groups, and the controller manages their rules", annotation.ServiceManageBackend,
-		annotation.ServiceSecurityGroups), fmt.Sprintf("name security groups (%s), have none (%s), or remove it",
-		annotation.ServiceSecurityGroups, annotation.ServiceDisableSecurityGroups))
+	t.read.Ignored(annotation.ServiceManageBackend,
+		fmt.Sprintf("annotation %s has no effect without %s: the load balancer has the controller's security groups, and "+
+			"the controller manages their rules", annotation.ServiceManageBackend, annotation.ServiceSecurityGroups),
+		fmt.Sprintf("name security groups (%s), have none (%s), or remove it", annotation.ServiceSecurityGroups,
+			annotation.ServiceDisableSecurityGroups))
 }
 
 // scheme is the scheme of the annotation or, without it, of its former spelling.
