@@ -13,6 +13,7 @@ import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front/admission"
 	"github.com/k8s-lbc/lbc/internal/kube/addition"
@@ -109,7 +110,7 @@ func unservable(v *objects.View, b *v1beta1.TargetGroupBinding) (found diag.List
 
 // ofOtherAccount are warnings about a binding whose role is not of the account of its target group.
 func ofOtherAccount(p placed, b *v1beta1.TargetGroupBinding) []finding {
-	group, role := accountOf(b.Spec.TargetGroupARN), accountOf(b.Spec.IamRoleArnToAssume)
+	group, role := awsclient.AccountOf(b.Spec.TargetGroupARN), awsclient.AccountOf(b.Spec.IamRoleArnToAssume)
 	if group == "" || role == "" || group == role {
 		return nil
 	}
@@ -118,14 +119,6 @@ func ofOtherAccount(p placed, b *v1beta1.TargetGroupBinding) []finding {
 			"target group's account", role, group), "name a role of account "+group))
 	f.Severity = severityWarning
 	return []finding{f}
-}
-
-// accountOf is the account in an ARN; empty if it has none.
-func accountOf(arn string) string {
-	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
-		return parts[4]
-	}
-	return ""
 }
 
 // networkingMistakes are what of the networking of a binding means nothing, whatever its pods and security groups are.

@@ -161,10 +161,8 @@ func (b *build) noteHidden(redirect int32) {
 			if tells(declaredRule{by.Member, by.Route.Source}) {
 				continue
 			}
+			d.Code = codeOf(r.hidden)
 			d.Text, d.Remedy = b.hiddenText(r.hidden)
-			if guards(&r.hidden.Rule) && !guards(by) {
-				d.Code = diag.GuardNotApplied
-			}
 		}
 		b.note(at.member, d)
 	}
@@ -202,11 +200,7 @@ func (b *build) noteHiddenParts(at declaredRule, r *reach, tells func(declaredRu
 	}
 	for _, by := range order {
 		_, remedy := b.hiddenText(first[by])
-		code := diag.HiddenRule
-		if guards(&first[by].Rule) && !guards(first[by].By) {
-			code = diag.GuardNotApplied
-		}
-		b.note(at.member, diag.New(b.members[at.member].Object, at.source.Place(), code, fmt.Sprintf(
+		b.note(at.member, diag.New(b.members[at.member].Object, at.source.Place(), codeOf(first[by]), fmt.Sprintf(
 			"no request reaches a part of this rule %s: %s of %s matches all of its requests and comes first",
 			diag.Some(texts[by]), by.source.Path(), b.members[by.member].Object), remedy))
 	}
@@ -227,6 +221,14 @@ func (b *build) told(at declaredRule, note diag.Code) bool {
 		return within && (rest == "" || rest[0] == '.' || rest[0] == '[') && (d.Class != diag.Note || d.Code == note)
 	}
 	return slices.ContainsFunc(m.Diagnostics, tells) || slices.ContainsFunc(b.notes[at.member], tells)
+}
+
+// codeOf is the code of the finding about a hidden rule: a guard that another guard hides loses nothing.
+func codeOf(h *rules.Hidden) diag.Code {
+	if guards(&h.Rule) && !guards(h.By) {
+		return diag.GuardNotApplied
+	}
+	return diag.HiddenRule
 }
 
 // guards reports whether a rule protects what it matches: it denies requests, or lets them pass with a login only.

@@ -104,14 +104,11 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 // ruleTags are the tags of a ListenerRuleConfiguration without those that AWS takes of no resource, which are noted.
 func (t *translation) ruleTags(o *lbcgatewayv1.ListenerRuleConfiguration) map[string]string {
 	out := maps.Clone(o.Spec.Tags)
-	maps.DeleteFunc(out, func(key, value string) bool {
-		return constraint.OfTag(constraint.Tag{Key: key, Value: value}) != ""
-	})
 	for _, key := range slices.Sorted(maps.Keys(o.Spec.Tags)) {
-		if _, kept := out[key]; !kept {
+		if problem := constraint.OfTag(constraint.Tag{Key: key, Value: out[key]}); problem != "" {
+			delete(out, key)
 			t.tell(diag.New(ObjectOf(o, gatewayv1.Kind(objects.ListenerRuleConfiguration)), "spec.tags["+key+"]",
-				diag.IgnoredSetting, constraint.OfTag(constraint.Tag{Key: key, Value: o.Spec.Tags[key]})+"; rules do not get "+
-					"the tag", "correct the tag, or remove it"))
+				diag.IgnoredSetting, problem+"; rules do not get the tag", "correct the tag, or remove it"))
 		}
 	}
 	return out
