@@ -170,14 +170,12 @@ func (b *build) fitting(s constraint.AttributeSet, from func(key string) intent.
 // ofAttribute returns a finding about an attribute, and the member that it is about: the one that sets the attribute,
 // or where none of the members does the first of them. The finding is on the Service if that sets it. i < 0: no member.
 func (b *build) ofAttribute(source intent.Source, among []int, code diag.Code) (i int, d diag.Diagnostic) {
-	i = slices.IndexFunc(among, func(i int) bool { return b.members[i].Object == source.Object() })
-	switch {
-	case i >= 0:
-		i = among[i]
-	case len(among) > 0:
-		i = among[0]
-	default:
-		return i, d
+	if len(among) == 0 {
+		return -1, d
+	}
+	i = among[0]
+	if setter, is := b.memberOf(source.Object()); is && len(among) > 1 { // of a group thousands
+		i = setter
 	}
 	object, path := b.members[i].Object, source.Place()
 	if source.Object() == object || source.Object().Kind == "Service" {

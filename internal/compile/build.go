@@ -25,7 +25,9 @@ type build struct {
 	cfg     *Config
 	past    quarantine.Past
 	members []quarantine.Member
-	group   merge.Group
+	// memberAt is filled by memberOf.
+	memberAt map[diag.Object]int
+	group    merge.Group
 	// certificatesBefore are those of the last compilation.
 	certificatesBefore []stack.BroughtCertificate
 	// deciders decide what the members share.

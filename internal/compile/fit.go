@@ -94,18 +94,25 @@ func (b *build) joinToFit(ports []portRules, admits int) {
 // seniority are the places of members in the order in which they joined; those that do not count come last.
 func (b *build) seniority() []int {
 	joined := b.group.Seniority()
-	place := make(map[diag.Object]int, len(joined))
+	out := slices.Repeat([]int{len(joined)}, len(b.members))
 	for n, o := range joined {
-		place[o] = n
-	}
-	out := make([]int, len(b.members))
-	for i := range b.members {
-		n, counts := place[b.members[i].Object]
-		if out[i] = n; !counts {
-			out[i] = len(joined)
+		if i, is := b.memberOf(o); is {
+			out[i] = n
 		}
 	}
 	return out
+}
+
+// memberOf returns which member an object is.
+func (b *build) memberOf(o diag.Object) (i int, is bool) {
+	if b.memberAt == nil {
+		b.memberAt = make(map[diag.Object]int, len(b.members))
+		for i := range b.members {
+			b.memberAt[b.members[i].Object] = i
+		}
+	}
+	i, is = b.memberAt[o]
+	return i, is
 }
 
 // claims are the rules of all ports, in order, with what decides which of them have room.

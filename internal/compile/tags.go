@@ -124,15 +124,12 @@ func (b *build) sharedTags(setting string, among []int, tell bool) (map[string]s
 	if n <= mostTags {
 		return user, sources
 	}
-	joined, members := b.seniority(), map[diag.Object]int{}
-	for _, i := range among {
-		members[b.members[i].Object] = i
-	}
+	joined := b.seniority()
 	rank := func(key string) (standing, seniority int) {
 		if b.f.Existing == nil || !b.existsTag(key, user[key]) {
 			standing = 1
 		}
-		if i, ok := members[sources[key].Object()]; ok {
+		if i, ok := b.memberOf(sources[key].Object()); ok {
 			seniority = joined[i] + 1 // tags of class parameters come before
 		}
 		return standing, seniority
@@ -149,7 +146,7 @@ func (b *build) sharedTags(setting string, among []int, tell bool) (map[string]s
 		if _, has := others[key]; !has && !tagkey.Reserved(key) {
 			n--
 		}
-		if i, ok := members[sources[key].Object()]; ok {
+		if i, ok := b.memberOf(sources[key].Object()); ok {
 			left[i] = append(left[i], key)
 		}
 		delete(user, key)

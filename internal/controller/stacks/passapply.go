@@ -94,7 +94,7 @@ func (p *pass) show(ctx context.Context) queue.Exit {
 	s := p.reconciler
 	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Status)
 	ready := handedOver(&p.plan, p.result)
-	after, switched, unshown, err := s.writeStatus(ctx, p.key, p.compiled, p.input, ready)
+	after, switched, unshown, err := p.writeStatus(ctx, ready)
 	spent()
 	if err != nil {
 		return p.unread(ctx, err)

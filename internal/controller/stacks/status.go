@@ -12,7 +12,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
-	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -21,15 +20,22 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
+// observedAfter returns the stack's resources in AWS after the plan, without bindings. An empty plan changes none.
+func (p *pass) observedAfter(ctx context.Context) (o awsop.Observed, err error) {
+	if o = p.observed; !p.plan.Empty() {
+		o, err = p.reconciler.Inventory.Observed(ctx, p.key, withoutAddOns(p.compiled.Stack))
+	}
+	o.Bindings, o.Hostnames = nil, p.input.Hostnames(p.key.Owner)
+	return o, err
+}
+
 // writeStatus writes the name of the load balancer into the status of the members as soon as it is known, whatever
 // else failed. ready is true if members can show a successor. switched are the members with their new status, if they
 // showed another load balancer before that still exists; nil = none did.
-func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.Result, w front.Input, ready bool) (
+func (p *pass) writeStatus(ctx context.Context, ready bool) (
 	o awsop.Observed, switched []metav1.Object, refused refusedWrites, err error) {
-	desired := c.Stack
-	o, err = s.Inventory.Observed(ctx, key, withoutAddOns(desired))
-	o.Hostnames = w.Hostnames(key.Owner)
-	if err != nil || !w.Declared || len(desired.LoadBalancers) == 0 || c.Departure {
+	s, key, c, w, desired := p.reconciler, p.key, p.compiled, p.input, p.compiled.Stack
+	if o, err = p.observedAfter(ctx); err != nil || !w.Declared || len(desired.LoadBalancers) == 0 || c.Departure {
 		return o, nil, nil, err
 	}
 	lb, ports := shown(&o, desired, ready)
