@@ -128,6 +128,9 @@ type Origin struct {
 	Fields map[string]intent.Source
 }
 
+// mostEffects bounds how often a compilation begins again with the values that it put into effect.
+const mostEffects = 20
+
 // Compile returns the stack of a load balancer. before is Result.Memory of the previous call, nil for the first: last
 // valid versions replace members that have become invalid. If the result has Needs, the caller calls Compile again
 // with the same e and before, and with facts that also answer these. There is no error: what is wrong with a member, or
@@ -137,14 +140,15 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 		before = &Memory{}
 	}
 	before = before.withCredentials(e.Logins)
-	for {
+	for n := 1; ; n++ {
 		c := &compiler{e: e, f: f, cfg: cfg, before: before, owners: before.Owners(),
 			past:    quarantine.Past{Good: before.Good, Members: before.Members},
 			refused: map[refusedGroup]diag.Diagnostic{}}
 		r := c.compile()
 		// A member that was set aside for a value of a shared setting may be valid together with another member's value,
 		// which is in effect now: the next compilation would find so. Where settings are kept, none is put into effect.
-		if r.Stack == nil || c.keepsSettings || !c.rejected || sameEffect(before.Effect, r.Memory.Effect) {
+		if r.Stack == nil || c.keepsSettings || !c.rejected || n == mostEffects ||
+			sameEffect(before.Effect, r.Memory.Effect) {
 			for i := range r.Diagnostics {
 				r.Diagnostics[i].Phase = cmp.Or(r.Diagnostics[i].Phase, diag.Building)
 			}

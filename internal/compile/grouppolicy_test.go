@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestPoliciesOfNewcomersAreIgnored(t *testing.T) {
@@ -76,5 +78,20 @@ func TestMembersThatLeaveKeepTheirPlacesInMemory(t *testing.T) {
 	if again := Compile(loadBalancer(b, c), account(), config(), &back).Memory; !reflect.DeepEqual(again.Members,
 		[]diag.Object{b.Object, c.Object}) {
 		t.Errorf("it has gone, and is remembered: %v", again.Members)
+	}
+}
+
+// TestDepartureWithoutMemoryEnds has a process without memory find a group whose last valid member leaves, and whose
+// other member cannot be built. The compilation began again without end.
+func TestDepartureWithoutMemoryEnds(t *testing.T) {
+	t.Parallel()
+	wrong, b := ingress("shop", "a", born(1)), ingress("team", "b", born(2))
+	wrong.Settings.Subnets = set(&wrong, "subnets", intent.SubnetSelector{IDsOrNames: []string{"nosuch-name"}})
+	e := loadBalancer(wrong, b)
+	e.Members, e.Leaving = e.Members[:1], []diag.Object{b.Object}
+	f := account()
+	f.ExistingKnown, f.Existing = true, &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application}
+	if r := Compile(e, f, config(), nil); !r.Departure || r.Memory.Effect != nil {
+		t.Errorf("departure %v, %+v, %v", r.Departure, r.Memory, r.Diagnostics)
 	}
 }

@@ -84,9 +84,10 @@ func (m *Memory) withCredentials(of map[intent.LoginOf]intent.Credentials) *Memo
 	return &out
 }
 
-// sameEffect reports whether two compilations put the same values of the same owners into effect.
+// sameEffect reports whether two compilations put the same values of the same owners into effect. If the first one had
+// no memory, only a second one without memory is the same.
 func sameEffect(a, b map[string]merge.Effect) bool {
-	return a != nil && maps.EqualFunc(a, b, func(x, y merge.Effect) bool {
+	return (a != nil || b == nil) && maps.EqualFunc(a, b, func(x, y merge.Effect) bool {
 		return x.Value == y.Value && x.Unread == y.Unread && slices.Equal(x.Owners, y.Owners) &&
 			slices.Equal(x.Limits, y.Limits)
 	})

@@ -34,7 +34,7 @@ func (l *Listener) Optimise(in []Rule) (out []Rule, dropped []Hidden) {
 	front := redirects{}
 	for i, w := range in {
 		r := w.redirect()
-		if r != nil && len(w.Transforms) == 0 && l.loops(w.Conditions, r) {
+		if r != nil && len(w.Transforms) == 0 && l.Loops(w.Conditions, r) {
 			dropped = append(dropped, Hidden{At: i, Rule: w})
 			continue
 		}
@@ -119,8 +119,8 @@ func (w *Rule) redirect() *stack.Redirect {
 	return nil
 }
 
-// loops reports whether the redirect sends a request back to the rule: every part that it sets is the same as before.
-func (l *Listener) loops(conditions []stack.Condition, r *stack.Redirect) bool {
+// Loops reports whether the redirect sends a request back to the rule: every part that it sets is the same as before.
+func (l *Listener) Loops(conditions []stack.Condition, r *stack.Redirect) bool {
 	hosts, _ := valuesOf(conditions, stack.HostHeader)
 	paths, regex := valuesOf(conditions, stack.PathPattern)
 	same := func(set, unchanged string, among ...string) bool {

@@ -2,6 +2,8 @@ package annotation
 
 import (
 	"encoding/json"
+	"encoding/json/jsontext"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -176,6 +178,29 @@ func (r Reader) noteRepeated(k Key, raw string) {
 		}
 		values[key] = value
 	}
+}
+
+// noteTwice notes the first member that a JSON value has more than once: encoding/json reads the last one.
+func (r Reader) noteTwice(e *Entry, k Key, raw string) {
+	_, err := jsontext.NewDecoder(strings.NewReader(raw)).ReadValue()
+	var broken *jsontext.SyntacticError
+	if !errors.Is(err, jsontext.ErrDuplicateName) || !errors.As(err, &broken) {
+		return
+	}
+	path, code := "", diag.IgnoredSetting
+	for step := range broken.JSONPointer.Tokens() {
+		if _, err := strconv.Atoi(step); err == nil {
+			step = "[" + step + "]"
+		} else if path != "" {
+			step = "." + step
+		}
+		path += step
+	}
+	if slices.Contains(guarding, e.Key) || e.Key == MutualAuthentication {
+		code = diag.GuardNotApplied
+	}
+	r.Note(k, code, fmt.Sprintf("annotation %s has %s more than once: only the last one has an effect", k, path),
+		"remove all but one of them")
 }
 
 // needs are the annotations without which those of a family have no effect.

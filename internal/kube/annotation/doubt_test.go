@@ -1,6 +1,7 @@
 package annotation
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +24,38 @@ func TestUnknownMembersOfJSONAreNoted(t *testing.T) {
 		if (want == "") != (len(found) == 0) || want != "" && (found[0].Code != diag.IgnoredSetting ||
 			!strings.Contains(found[0].Text, want)) {
 			t.Errorf("%s: %v, want %q", value, found, want)
+		}
+	}
+}
+
+// TestMembersDeclaredTwiceAreNoted has JSON values of which the last member of a name counts.
+func TestMembersDeclaredTwiceAreNoted(t *testing.T) {
+	t.Parallel()
+	for _, of := range []struct {
+		key         Key
+		value, path string
+		code        diag.Code
+	}{
+		{Actions.For("a"), `{"type":"redirect","type":"forward"}`, "has type more", diag.IgnoredSetting},
+		{Actions.For("a"), `{"type":"forward","forwardConfig":{"targetGroups":[{"weight":1},{"weight":1,"weight":2}]}}`,
+			"has forwardConfig.targetGroups[1].weight more", diag.IgnoredSetting},
+		{Actions.For("a"), `{"type":"forward","targetGroupARN":"a"}`, "", ""},
+		{MutualAuthentication, `[{"port":443,"mode":"verify","mode":"off"}]`, "has [0].mode more", diag.GuardNotApplied},
+	} {
+		f := &Findings{}
+		r := NewReader(f, web, map[string]string{string(of.key): of.value})
+		if of.key == MutualAuthentication {
+			Unmarshal[[]struct {
+				Port int32  `json:"port"`
+				Mode string `json:"mode"`
+			}](r, of.key)
+		} else {
+			Unmarshal[Action](r, of.key)
+		}
+		twice := slices.DeleteFunc(f.List(), func(d diag.Diagnostic) bool { return !strings.Contains(d.Text, "more than once") })
+		if of.path == "" && len(twice) > 0 || of.path != "" && (len(twice) != 1 || twice[0].Code != of.code ||
+			!strings.Contains(twice[0].Text, of.path)) {
+			t.Errorf("%s: %v, want %q", of.value, twice, of.path)
 		}
 	}
 }

@@ -216,6 +216,7 @@ func (r Reader) decode(k Key, as reflect.Type, take func(*Entry, string) error) 
 	}
 	if e.Syntax == JSON {
 		r.noteUnknown(k, raw, as)
+		r.noteTwice(&e, k, raw)
 	}
 	if e.Syntax == Map {
 		r.noteRepeated(k, raw)
