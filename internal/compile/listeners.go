@@ -272,14 +272,19 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 	route := intent.Route{Source: c.Source}
 	route.Authentication, route.Actions = quarantine.SplitDefault(c.Value.actions)
 	actions, kept = b.keptActions(c.Member, b.routeActions(p, c.Member, &route), c.Source)
-	at := rules.Listener{Port: p.number, Protocol: p.protocol}
-	if n := len(actions); n > 0 && actions[n-1].Redirect != nil && at.Loops(nil, actions[n-1].Redirect) {
-		b.note(c.Member, diag.New(b.members[c.Member].Object, c.Source.Place(), diag.HiddenRule, fmt.Sprintf(
-			"the default backend redirects requests at port %d to themselves: clients follow the redirect without end", p.number),
-			"redirect to another protocol, host, port or path; to redirect HTTP only, use annotation "+
-				"alb.ingress.kubernetes.io/ssl-redirect"))
-	}
+	b.noteLoop(p, c.Member, c.Source, actions)
 	return actions, kept, c.Source
+}
+
+// noteLoop notes a default action that redirects the requests of a port to themselves.
+func (b *build) noteLoop(p *port, member int, source intent.Source, actions []stack.Action) {
+	l := rules.Listener{Port: p.number, Protocol: p.protocol}
+	if n := len(actions); n > 0 && actions[n-1].Redirect != nil && l.Loops(nil, actions[n-1].Redirect) {
+		b.note(member, diag.New(b.members[member].Object, source.Place(), diag.HiddenRule, fmt.Sprintf(
+			"the default backend redirects requests at port %d to themselves: clients follow it without end", p.number),
+			fmt.Sprintf("redirect to another protocol, host, port or path; to redirect HTTP only, use annotation %s",
+				annotation.SSLRedirect)))
+	}
 }
 
 // networkActions are the default actions of an NLB's listener. Only one member declares some: a Service, or the route

@@ -196,7 +196,7 @@ func tagsHeal(t *testing.T, c *harness.Cluster) {
 		scene.Ingress(ns, "web", ns, nil))
 	e := c.WaitEvent(t, "Ingress", ns, "web", "FailedBuildModel")
 	t.Logf("%s %s: %s", e.Type, e.Reason, e.Message)
-	for _, s := range []string{"unable to resolve at least one subnet", "spec.subnets", ns, "as asked for"} {
+	for _, s := range []string{"unable to resolve at least one subnet", "spec.subnets", ns, "the declared tags"} {
 		if !strings.Contains(e.Message, s) {
 			t.Errorf("the message has no %q", s)
 		}
