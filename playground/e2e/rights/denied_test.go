@@ -252,7 +252,7 @@ func TestControllerStartsWithoutSomeRights(t *testing.T) {
 	c.RestartController(t)
 	says(t, c, log, `"reason":"rights"`, "may not list, watch gateways.gateway.networking.k8s.io", remedy)
 	says(t, c, log, "may not get customresourcedefinitions.apiextensions.k8s.io: deletions of Gateways, routes and "+
-		"their configurations take effect a second later", remedy)
+		"their configurations take effect one second later", remedy)
 	says(t, c, log, "objects of a kind that has no effect on load balancers may not be listed", "BackendTLSPolicy",
 		"cannot list resource")
 	says(t, c, log, "no LoadBalancer objects are written: install their definition and grant the right to write them",
