@@ -224,6 +224,18 @@ func (b *build) problem(i int, source intent.Source, p *facts.Problem) {
 	}
 }
 
+// memberOf returns which member an object is.
+func (b *build) memberOf(o diag.Object) (i int, is bool) {
+	if b.memberAt == nil {
+		b.memberAt = make(map[diag.Object]int, len(b.members))
+		for i := range b.members {
+			b.memberAt[b.members[i].Object] = i
+		}
+	}
+	i, is = b.memberAt[o]
+	return i, is
+}
+
 // existing is the load balancer that AWS holds for the stack, if it is of the desired type; known is false until it is
 // looked up.
 func (b *build) existing() (lb *facts.LoadBalancer, known bool) {

@@ -103,18 +103,6 @@ func (b *build) seniority() []int {
 	return out
 }
 
-// memberOf returns which member an object is.
-func (b *build) memberOf(o diag.Object) (i int, is bool) {
-	if b.memberAt == nil {
-		b.memberAt = make(map[diag.Object]int, len(b.members))
-		for i := range b.members {
-			b.memberAt[b.members[i].Object] = i
-		}
-	}
-	i, is = b.memberAt[o]
-	return i, is
-}
-
 // claims are the rules of all ports, in order, with what decides which of them have room.
 func (b *build) claims(ports []portRules) (out []rules.Claim) {
 	rank := b.seniority()

@@ -90,7 +90,7 @@ func TestAGatewayThatNeverWasValidHasNoLoadBalancer(t *testing.T) {
 		if again := Compile(e, account(), config(), r.Memory); r.Stack != nil || again.Stack != nil {
 			t.Errorf("%s: %+v", kind, r.Stack)
 		}
-		if !strings.Contains(r.Diagnostics[0].Text, "nothing is built or changed until this is fixed") {
+		if !strings.Contains(r.Diagnostics[0].Text, "the controller neither creates nor changes the load balancer") {
 			t.Errorf("%s: %s", kind, r.Diagnostics[0].Text)
 		}
 	}

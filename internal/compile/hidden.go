@@ -151,7 +151,7 @@ func (b *build) noteHidden(redirect int32) {
 			d.Text = fmt.Sprintf("no request reaches %s: port %d redirects all requests to port %d (%s), where the "+
 				"object has no listener", what, r.port, redirect, s.Source)
 			d.Remedy = fmt.Sprintf(
-				`add {"HTTPS":%d} to alb.ingress.kubernetes.io/listen-ports of this Ingress; for ACME challenges, in the ingressTemplate of the issuer's solver`, redirect)
+				`add {"HTTPS":%d} to annotation alb.ingress.kubernetes.io/listen-ports of this Ingress; if cert-manager created it for an ACME challenge, set the annotation in ingressTemplate of the issuer's HTTP-01 solver`, redirect)
 		case r.hidden.By == nil:
 			d.Text = "this redirect leads to itself, so the controller leaves it out; the next rule that matches " +
 				"answers its requests"

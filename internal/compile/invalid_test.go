@@ -51,7 +51,7 @@ func TestAValueThatCannotBeUnderstoodReplacesNothing(t *testing.T) {
 				}
 				restarted := scenario{Account: "lab", Exists: exists}.run(t, wrong)[0]
 				if restarted.Desired != nil || !strings.Contains(tell([]outcome{restarted}),
-					"nothing is built or changed until this is fixed") {
+					"until this is fixed, the controller neither creates nor changes the load balancer") {
 					t.Errorf("after a restart without memory:\n%s", tell([]outcome{restarted}))
 				}
 			})

@@ -278,8 +278,8 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 
 // noteLoop notes a default action that redirects the requests of a port to themselves.
 func (b *build) noteLoop(p *port, member int, source intent.Source, actions []stack.Action) {
-	l := rules.Listener{Port: p.number, Protocol: p.protocol}
-	if n := len(actions); n > 0 && actions[n-1].Redirect != nil && l.Loops(nil, actions[n-1].Redirect) {
+	if n := len(actions); n > 0 && actions[n-1].Redirect != nil &&
+		rules.Loops(p.number, p.protocol, nil, actions[n-1].Redirect) {
 		b.note(member, diag.New(b.members[member].Object, source.Place(), diag.HiddenRule, fmt.Sprintf(
 			"the default backend redirects requests at port %d to themselves: clients follow it without end", p.number),
 			fmt.Sprintf("redirect to another protocol, host, port or path; to redirect HTTP only, use annotation %s",

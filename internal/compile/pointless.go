@@ -8,7 +8,8 @@ import (
 )
 
 // unserving is the consequence of a missing certificate or Secret if no load balancer is created because of it.
-const unserving = "; until this is fixed, the controller creates no load balancer, because it would serve nothing"
+const unserving = "; until this is fixed, the controller creates no load balancer, because the load balancer " +
+	"would serve nothing"
 
 // pointless reports whether the load balancer would be new and answer with errors only, because certificates or Secrets
 // are missing: it would cost money and serve nothing. An existing one is not affected. Certificates that the stack

@@ -33,14 +33,9 @@ func (b *build) ownTargetGroups() {
 			}
 		}
 	}
-	for i := range b.members { // the routes of a frozen member may not be readable, but what exists of them serves
-		if b.members[i].State != quarantine.Frozen {
-			continue
-		}
-		for id, o := range b.ownersBefore {
-			if b.members[i].Object == o {
-				b.owners[id] = i
-			}
+	for id, o := range b.ownersBefore { // the routes of a frozen member may not be readable, but what exists of them serves
+		if i, is := b.memberOf(o); is && b.members[i].State == quarantine.Frozen {
+			b.owners[id] = i
 		}
 	}
 }

@@ -160,9 +160,9 @@ func takeover(remedy string, o awsop.Observed) plan.Policy {
 				names = append(names, name)
 			}
 			return plan.Guard{Code: diag.TakeoverNotApproved,
-				Text: fmt.Sprintf("in the plan for the adopted load balancer, %s, the steps that change or delete existing parts "+
-					"wait for an approval: %s",
-					p.Summary(), diag.First(names, shownSteps, ", ")),
+				Text: fmt.Sprintf("the plan for the adopted load balancer has steps that change or delete existing parts, which "+
+					"wait for an approval: %s. All steps of the plan: %s",
+					diag.First(names, shownSteps, ", "), p.Summary()),
 				Remedy: remedy}
 		}))
 	}

@@ -181,9 +181,9 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 		one.Conditions, one.Failing = u.Stand, true
 		if one.Guard && (r.last != nil || r.stays) { // prefixes may have served all of its requests
 			one.Guard = false
-			r.report(u, "; its requests that match no path prefix of another rule get an error")
+			r.report(u, "; requests that match the rule and no path prefix of another rule get an error")
 		} else {
-			r.report(u, "; its requests get an error")
+			r.report(u, "; requests that match the rule get an error")
 		}
 	case len(one.Conditions) == 0:
 		what := "rule"
@@ -202,7 +202,7 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 		r.report(u, "; an existing rule for its requests does not change")
 	case len(one.Actions) > 0:
 		one.Failing = true
-		r.report(u, "; its requests get an error")
+		r.report(u, "; requests that match the rule get an error")
 	default:
 		r.report(u, "; the rule is left out")
 		return nil

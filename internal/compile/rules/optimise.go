@@ -34,7 +34,7 @@ func (l *Listener) Optimise(in []Rule) (out []Rule, dropped []Hidden) {
 	front := redirects{}
 	for i, w := range in {
 		r := w.redirect()
-		if r != nil && len(w.Transforms) == 0 && l.Loops(w.Conditions, r) {
+		if r != nil && len(w.Transforms) == 0 && Loops(l.Port, l.Protocol, w.Conditions, r) {
 			dropped = append(dropped, Hidden{At: i, Rule: w})
 			continue
 		}
@@ -119,8 +119,9 @@ func (w *Rule) redirect() *stack.Redirect {
 	return nil
 }
 
-// Loops reports whether the redirect sends a request back to the rule: every part that it sets is the same as before.
-func (l *Listener) Loops(conditions []stack.Condition, r *stack.Redirect) bool {
+// Loops reports whether a redirect sends the requests that conditions match, at a port with a protocol, back to where
+// they came from: every part that it sets is the same as before.
+func Loops(port int32, protocol string, conditions []stack.Condition, r *stack.Redirect) bool {
 	hosts, _ := valuesOf(conditions, stack.HostHeader)
 	paths, regex := valuesOf(conditions, stack.PathPattern)
 	same := func(set, unchanged string, among ...string) bool {
@@ -129,8 +130,8 @@ func (l *Listener) Loops(conditions []stack.Condition, r *stack.Redirect) bool {
 	return len(regex) == 0 &&
 		same(r.Host, "#{host}", hosts...) &&
 		same(r.Path, "/#{path}", paths...) &&
-		same(r.Port, "#{port}", strconv.Itoa(int(l.Port))) &&
-		same(r.Protocol, "#{protocol}", l.Protocol) &&
+		same(r.Port, "#{port}", strconv.Itoa(int(port))) &&
+		same(r.Protocol, "#{protocol}", protocol) &&
 		same(r.Query, "#{query}")
 }
 

@@ -285,8 +285,8 @@ func readProblem(err error, w front.Input) diag.List {
 // certificatesUnread returns the finding on objects that leave why they must stay: otherwise the stack's certificates
 // or trust stores would stay in AWS for good.
 func certificatesUnread(g plan.Guard, w front.Input) diag.List {
-	d := diag.New(diag.Object{}, "", g.Code, "the controller cannot tell whether ACM has certificates of it; its "+
-		"finalizer stays until they are known to be deleted: "+g.Text, g.Remedy)
+	d := diag.New(diag.Object{}, "", g.Code, "the controller cannot tell whether ACM has certificates for this object; "+
+		"its finalizer stays until they are known to be deleted: "+g.Text, g.Remedy)
 	d.RequestID = g.RequestID
 	return toAll(d, w)
 }

@@ -183,9 +183,9 @@ func (t *translation) foreign(listener int, c *intent.Certificate, source intent
 			continue
 		}
 		text := fmt.Sprintf("the certificate covers %s, so clients of %s would get it", name, whose)
-		t.refuseRef(listener, source, diag.SecretRefused, text, t.mayTake(l.Parent.Namespace))
-		return &attachment.Problem{Reason: string(gatewayv1.ListenerReasonRefNotPermitted), Message: text + "; " +
-			t.mayTake(l.Parent.Namespace)}
+		remedy := t.trusted("use a certificate without this name", l.Parent.Namespace)
+		t.refuseRef(listener, source, diag.SecretRefused, text, remedy)
+		return &attachment.Problem{Reason: string(gatewayv1.ListenerReasonRefNotPermitted), Message: text + "; " + remedy}
 	}
 	return nil
 }

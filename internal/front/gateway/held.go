@@ -112,9 +112,15 @@ func (t *translation) contest(d *Decisions) {
 	}
 }
 
-// mayTake is what the author of a ListenerSet of a namespace can do about a hostname, port or certificate of others.
+// mayTake is what the author of a ListenerSet of a namespace can do about a hostname of others.
 func (t *translation) mayTake(namespace string) string {
-	return fmt.Sprintf("use another one, or add namespace %s to annotation %s of Gateway %s/%s", namespace,
+	return t.trusted("use another hostname", namespace)
+}
+
+// trusted is what the author of a ListenerSet of a namespace can do about what belongs to others: something instead, or
+// get their consent.
+func (t *translation) trusted(instead, namespace string) string {
+	return fmt.Sprintf("%s, or add namespace %s to annotation %s of Gateway %s/%s", instead, namespace,
 		annotation.GatewaySettingsNamespaces, t.Gateway.Namespace, t.Gateway.Name)
 }
 

@@ -98,8 +98,8 @@ func (t *translation) others(l listener, k annotation.Key, groups []annotation.T
 			continue
 		}
 		t.report(diag.Route, k.Path(), diag.BackendLeftOut,
-			text+fmt.Sprintf("; it is left out with its weight of %d, and the other target groups of the listener get "+
-				"all connections", ptr.Deref(g.Weight, 1)), remedy)
+			text+fmt.Sprintf("; its target group, of weight %d, is left out, and the other target groups of the "+
+				"listener get all connections", ptr.Deref(g.Weight, 1)), remedy)
 	}
 	return complete
 }

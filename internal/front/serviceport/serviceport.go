@@ -143,8 +143,8 @@ func UnansweredCheck(svc *corev1.Service, port corev1.ServicePort, targetType, p
 	if !OverUDP(port, protocol) || check.Port != stack.TrafficPort || AnswersTCP(svc, port, targetType) {
 		return ""
 	}
-	return fmt.Sprintf("health checks use %s on the traffic port, but Service %s/%s has only UDP on port %d; targets "+
-		"that do not answer them are unhealthy, and while all targets are unhealthy, nobody notices one that fails",
+	return fmt.Sprintf("health checks use %s on the traffic port, but Service %s/%s has only UDP on port %d; if no "+
+		"target answers over TCP, all are unhealthy, and the load balancer sends to all of them, even to one that has failed",
 		check.Protocol, svc.Namespace, svc.Name, port.Port)
 }
 

@@ -137,14 +137,14 @@ func oneLocale(subnets []Subnet) *Problem {
 
 // enough checks the number of subnets: ELB requires two availability zones for an ALB.
 func enough(subnets []Subnet, q SubnetQuery, code diag.Code, table string) *Problem {
-	least := 1
+	least, needed := 1, "a subnet"
 	if q.Type == stack.Application && !q.SingleSubnet && len(subnets) > 0 && locale(subnets[0]) == AvailabilityZone {
-		least = 2
+		least, needed = 2, "subnets in two availability zones"
 	}
 	if len(subnets) >= least {
 		return nil
 	}
-	text := fmt.Sprintf("%d of the required %d subnets are usable", len(subnets), least)
+	text := fmt.Sprintf("the load balancer needs %s, and %d of its subnets can be used", needed, len(subnets))
 	if table != "" {
 		text += ". Evaluated: " + table
 	}

@@ -88,13 +88,15 @@ func Administered[V any](V) bool { return true }
 
 // Refusal says why a key is refused, and what to do, in the same words for every kind of object.
 func Refusal(key string) (text, remedy string) {
-	if Selects(key) {
-		return "tag key " + key + " is reserved for administrators: other controllers select security groups and subnets " +
-				"by tags of that kind",
-			"remove the key from the tags; an administrator can set it in the parameters of the class, or by --default-tags"
+	text, remedy = "tag key "+key+" is reserved", "remove the key from the tags"
+	switch {
+	case Selects(key):
+		return text + " for administrators: other controllers select security groups and subnets by tags of that kind",
+			remedy + "; an administrator can set it in the parameters of the class, or by --default-tags"
+	case Controller(key):
+		return text + ": the controller finds its own resources by tags of that kind", remedy
 	}
-	return "tag key " + key + " is reserved: the controller finds its own resources by tags of that kind",
-		"remove the key from the tags"
+	return text + ": tags of that kind say to which clusters subnets and security groups belong", remedy
 }
 
 // ReservedLabel reports whether a key of a label is in a domain of the controller's, which finds its objects by such

@@ -154,7 +154,7 @@ func TestChallengeBehindRedirectIsToldAndRemedyServes(t *testing.T) {
 	const challenge, solver = " web.example.com /.well-known/acme-challenge/tok3n", "cm-acme-http-solver-9qz4v"
 	p.wantAnswers(map[string]string{"80" + challenge: "redirect", "443" + challenge: "cmi/web-web:80"})
 	p.wantTold("Ingress cmi/"+solver, "port 80 redirects all requests to port 443", "Ingress cmi/web",
-		`add {"HTTPS":443} to alb.ingress.kubernetes.io/listen-ports`, "ingressTemplate", "[HiddenRule]")
+		`add {"HTTPS":443} to annotation alb.ingress.kubernetes.io/listen-ports`, "ingressTemplate", "[HiddenRule]")
 	edit(p, solver, func(i *networkingv1.Ingress) { i.Annotations[albKey+"listen-ports"] = `[{"HTTP":80},{"HTTPS":443}]` })
 	p.settle()
 	p.wantAnswers(map[string]string{"443" + challenge: "cmi/" + solver + "-solver:80"})

@@ -198,13 +198,13 @@ func TestUnservedRuleIsReported(t *testing.T) {
 		before             *compile.Memory
 	}{
 		{badFields[3], "spec.rules[0].filters[0]", keeps, old.Memory},
-		{badFields[3], "spec.rules[0].filters[0]", "its requests get an error", nil},
+		{badFields[3], "spec.rules[0].filters[0]", "requests that match the rule get an error", nil},
 		{badFields[8], "spec.rules[0]", keeps, old.Memory},
-		{badFields[8], "spec.rules[0]", "its requests get an error", nil},
+		{badFields[8], "spec.rules[0]", "requests that match the rule get an error", nil},
 		{badFields[9], "spec.rules[0]", "needs a filter of type RequestRedirect; " + keeps, old.Memory},
-		{badFields[9], "spec.rules[0]", "its requests get an error", nil},
+		{badFields[9], "spec.rules[0]", "requests that match the rule get an error", nil},
 		{badFields[10], "spec.rules[0]", "this one has 2: d, e; " + keeps, old.Memory},
-		{badFields[10], "spec.rules[0]", "its requests get an error", nil},
+		{badFields[10], "spec.rules[0]", "requests that match the rule get an error", nil},
 	} {
 		bad := []keptRule{{path: "PathPrefix, value: /", backends: "{name: web, port: 80}", fields: ", " + c.fields}}
 		r := compiled(t, rule.Standard, keptRoute("", bad), account(), c.before)

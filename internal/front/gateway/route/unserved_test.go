@@ -76,9 +76,9 @@ func TestGuardOfExpressionComesBeforeLaterPrefix(t *testing.T) {
 		"compatible": {rule.Compatible, "^/admin/.*", false, "rule construction compatible",
 			"/ /admin /admin/x"},
 		"an edit": {rule.Standard, "^/admin/.*", true, "", "/ /admin"},
-		"invalid": {rule.Standard, "^/(?!admin).*", false, "; its requests get an error", ""},
+		"invalid": {rule.Standard, "^/(?!admin).*", false, "; requests that match the rule get an error", ""},
 		"invalid edit": {rule.Standard, "^/(?!admin).*", true,
-			"; its requests that match no path prefix of another rule get an error", "/ /admin /admin/x"},
+			"; requests that match the rule and no path prefix of another rule get an error", "/ /admin /admin/x"},
 	} {
 		guard := denied(c.expression)
 		var memory *compile.Memory
