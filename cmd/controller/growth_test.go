@@ -247,8 +247,8 @@ func (r *running) rest(t *testing.T, passes int) float64 {
 }
 
 // What a restart with nothing to do allocates for an Ingress, and what a second of rest does, beside what does not
-// depend on the number of Ingresses. They only become smaller; the goals are 300 KB and nothing. A restart with many
-// Ingresses takes so long that work which follows a start is in it.
+// depend on the number of Ingresses. The goals are 300 KB and nothing. A restart with few Ingresses differs by a tenth from
+// run to run; one with many takes so long that work which follows a start is in it.
 const (
 	mostRestart     = 345_000
 	mostRestartLong = 650_000

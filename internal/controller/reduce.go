@@ -86,12 +86,13 @@ func reducePods(variable string) func(any) (any, error) {
 		if !ok {
 			return in, nil
 		}
-		return reducePod(p, variable), nil
+		*p = reducePod(p, variable) // nobody else has it yet
+		return p, nil
 	}
 }
 
-func reducePod(p *corev1.Pod, variable string) *corev1.Pod {
-	out := &corev1.Pod{ObjectMeta: identity(&p.ObjectMeta)}
+func reducePod(p *corev1.Pod, variable string) corev1.Pod {
+	out := corev1.Pod{ObjectMeta: identity(&p.ObjectMeta)}
 	for _, key := range []string{bindings.PodENIAnnotation, drain.SecondsAnnotation, serverid.Annotation} {
 		if value, ok := p.Annotations[key]; ok {
 			metav1.SetMetaDataAnnotation(&out.ObjectMeta, key, value)
@@ -113,7 +114,8 @@ func reducePod(p *corev1.Pod, variable string) *corev1.Pod {
 			out.Spec.InitContainers = append(out.Spec.InitContainers, c)
 		}
 	}
-	reduceAddresses(out, p)
+	reduceAddresses(&out, p)
+	out.Status.Conditions = make([]corev1.PodCondition, 0, 2)
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.ContainersReady || c.Type == corev1.PodReady || readiness.Has(p, c.Type) {
 			c.Type, c.Status, c.Reason = shared(c.Type), shared(c.Status), shared(c.Reason)
@@ -167,7 +169,7 @@ func reduceSlice(in any) (any, error) {
 	if !ok {
 		return in, nil
 	}
-	out := &discoveryv1.EndpointSlice{
+	out := discoveryv1.EndpointSlice{
 		ObjectMeta: identity(&s.ObjectMeta), AddressType: shared(s.AddressType), Ports: s.Ports,
 		Endpoints: make([]discoveryv1.Endpoint, 0, len(s.Endpoints)),
 	}
@@ -184,7 +186,8 @@ func reduceSlice(in any) (any, error) {
 		}
 		out.Endpoints = append(out.Endpoints, kept)
 	}
-	return out, nil
+	*s = out // nobody else has it yet
+	return s, nil
 }
 
 // reduceNode returns the parts of a node that endpoint resolution reads. The list of its images and its annotations are

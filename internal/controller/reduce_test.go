@@ -104,7 +104,7 @@ func TestACachedPodHasWhatItDeclaresOfItsEnd(t *testing.T) {
 	whole.Spec.Containers = []corev1.Container{
 		{Name: "app", Image: "image", Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{
 			Sleep: &corev1.SleepAction{Seconds: 3}}, PostStart: &corev1.LifecycleHandler{}}}}
-	got, err := reducePods("ID")(whole)
+	got, err := reducePods("ID")(whole.DeepCopy())
 	p, ok := got.(*corev1.Pod)
 	if err != nil || !ok {
 		t.Fatalf("%T, %v", got, err)
@@ -129,7 +129,7 @@ func TestACachedPodHasItsServerIDAndNoOtherVariable(t *testing.T) {
 	whole.Spec.InitContainers = []corev1.Container{
 		{Name: "side", Env: env, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}
 	p := reducePod(whole, "ID")
-	if id := serverid.OfPort(p, "ID", 443); id != "0x2c1873c000000289" || len(p.Spec.Containers[0].Env) != 1 ||
+	if id := serverid.OfPort(&p, "ID", 443); id != "0x2c1873c000000289" || len(p.Spec.Containers[0].Env) != 1 ||
 		len(p.Spec.InitContainers[0].Env) != 1 {
 		t.Errorf("%q, kept: %+v", id, p.Spec)
 	}

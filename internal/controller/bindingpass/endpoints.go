@@ -58,7 +58,7 @@ func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 	ref := o.Spec.ServiceRef
 	svc := &corev1.Service{}
 	absence, err := (reads.ConfirmingReader{Cache: b.Client, Live: b.APIReader}).Get(ctx, client.ObjectKey{
-		Namespace: o.Namespace, Name: ref.Name}, svc)
+		Namespace: o.Namespace, Name: ref.Name}, svc, client.UnsafeDisableDeepCopy)
 	switch {
 	case absence.Proven():
 		return withoutService(o, bindings.ServiceMissing(o)), nil

@@ -77,9 +77,11 @@ func (s *Store) open(ctx context.Context, headed func(complete bool)) (restored 
 	if err != nil {
 		return restored, err
 	}
-	restored = Restored{Entries: map[ID]json.RawMessage{}, Complete: complete}
+	restored.Complete = complete
+	entries := 0
 	for _, m := range append(slices.Collect(maps.Values(objects)), header) {
 		if m != nil {
+			entries += len(m.BinaryData)
 			s.term = max(s.term, termOf(m))
 			if t, err := time.Parse(time.RFC3339, m.Data[timeKey]); err == nil && t.After(restored.At) {
 				restored.At = t
@@ -95,7 +97,8 @@ func (s *Store) open(ctx context.Context, headed func(complete bool)) (restored 
 			return Restored{}, err
 		}
 	}
-	loaded := map[ID]*entry{}
+	loaded := make(map[ID]*entry, entries)
+	restored.Entries = make(map[ID]json.RawMessage, entries)
 	restored.Damaged = s.loadAll(objects, loaded, restored.Entries)
 	s.mu.Lock()
 	defer s.mu.Unlock()
