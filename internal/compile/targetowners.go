@@ -33,7 +33,7 @@ func (b *build) ownTargetGroups() {
 			}
 		}
 	}
-	for id, o := range b.ownersBefore { // the routes of a frozen member may not be readable, but what exists of them serves
+	for id, o := range b.ownersBefore { // routes of a frozen member may not be readable, but what exists of them serves
 		if i, is := b.memberOf(o); is && b.members[i].State == quarantine.Frozen {
 			b.owners[id] = i
 		}
