@@ -356,7 +356,7 @@ func networkBehaviours() []behaviour {
 		{60, "a name that no subnet has is told", one(notes{"subnets": "nosuch-name,subnet-0a"}, all), "",
 			[]string{"finding", "nosuch-name"}, nil},
 		{62, "one subnet is too few", one(notes{"subnets": "subnet-0a"}, all), "",
-			[]string{"the load balancer needs subnets in two availability zones, and 1 of its subnets can be used"}, nil},
+			[]string{"the load balancer needs subnets in two availability zones, and only 1 of its subnets can be used"}, nil},
 		{63, "subnets of the class and of the annotation",
 			append(
 				params(v1beta1.IngressClassParamsSpec{Subnets: &v1beta1.SubnetSelector{

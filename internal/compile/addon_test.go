@@ -174,7 +174,7 @@ func TestRefusedAttributeThatGuardsIsNotOpened(t *testing.T) {
 			}
 			text := "the controller does not set it, all other settings take effect"
 			if guards {
-				text = map[bool]string{false: "the object does not serve",
+				text = map[bool]string{false: "reachable without this protection",
 					true: "without it the load balancer serves unprotected"}[exists]
 			}
 			if len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, text) {
@@ -204,7 +204,7 @@ func TestNewLoadBalancerWaitsForItsWebACL(t *testing.T) {
 				t.Errorf("%s, exists %v: built %v, needs %v", name, exists, r.Stack != nil, r.Needs)
 			}
 			if len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, map[bool]string{
-				false: "the object does not serve", true: "without one it serves unprotected"}[exists]) {
+				false: "reachable without this protection", true: "without one it serves unprotected"}[exists]) {
 				t.Errorf("%s, exists %v: %v", name, exists, r.Diagnostics)
 			}
 		}

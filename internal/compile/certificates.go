@@ -141,7 +141,7 @@ func (b *build) regathered(c *gathered, p *port) {
 		hosts := b.withoutOwned(c, c.lacking[i])
 		b.reportToSets(p, n, hosts, func(host string) diag.Diagnostic {
 			return diag.New(diag.Object{}, "", diag.CertificateNotFound, certificates.NotFound([]string{host})+consequence,
-				"request or import a certificate that covers it in ACM, in the load balancer's region, or "+
+				"request or import a certificate for the host in ACM, in the load balancer's region, or "+
 					certificates.Naming(b.e.Key.Owner))
 		})
 		lacking := b.lackingOfRoutes(p, i, hosts)
@@ -163,7 +163,7 @@ func (b *build) regathered(c *gathered, p *port) {
 
 // untilThen says what happens to a secure port while it has no certificate.
 func untilThen(p *port) string {
-	return fmt.Sprintf("; until this is fixed, the controller does not create or change the %s listener on port %d",
+	return unfixed + fmt.Sprintf("the controller does not create or change the %s listener on port %d",
 		p.protocol, p.number)
 }
 

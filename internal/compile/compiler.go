@@ -154,7 +154,7 @@ func (c *compiler) strict() Result {
 	}
 	switch {
 	case wrong:
-		found := c.diagnose(b, "; until this is fixed, the controller neither creates nor changes the group's load balancer")
+		found := c.diagnose(b, unfixed+"the controller neither creates nor changes the group's load balancer")
 		return Result{Memory: c.carry(), Diagnostics: append(found, c.waitFor(found)...), Full: b.full}
 	case len(b.needs) > 0:
 		return c.waiting(b.needs...)
@@ -302,7 +302,7 @@ func (c *compiler) waiting(needs ...facts.Need) Result {
 func (c *compiler) stuck(b *build) Result {
 	r := c.departure()
 	if len(r.Needs) == 0 {
-		r.Diagnostics = c.diagnose(b, "; until this is fixed, the controller neither creates nor changes the load balancer")
+		r.Diagnostics = c.diagnose(b, unfixed+"the controller neither creates nor changes the load balancer")
 	}
 	return r
 }

@@ -34,7 +34,7 @@ func (c *compiler) waitFor(found diag.List) diag.List {
 			out = append(out, diag.New(m.Object, "", diag.GroupWaits,
 				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller runs with "+
 					"--strict-groups", names),
-				"see the events there, or run the controller without the flag"))
+				fmt.Sprintf("correct what findings and events of %s say, or run the controller without this flag", names)))
 		}
 	}
 	return out
@@ -121,8 +121,9 @@ func (c *compiler) noteKept(b *build) {
 		if m := &b.members[i]; !m.State.LeftOut() {
 			b.note(i, diag.New(m.Object, "", diag.SettingsWait,
 				fmt.Sprintf("the load balancer's settings, ports and certificates do not change, because the last valid version "+
-					"of %s is unknown, and the present one is invalid or under dry run; rules and targets are still updated", names),
-				fmt.Sprintf("correct %s as the events say, or remove annotation dry-run there", names)))
+					"of %s is unknown, and the present one is invalid or has annotation dry-run; rules and targets are still "+
+					"updated", names),
+				fmt.Sprintf("correct what findings and events of %s say, or remove its annotation dry-run", names)))
 		}
 	}
 }
@@ -149,7 +150,7 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 		for _, d := range m.Diagnostics {
 			switch {
 			case quarantine.Disqualifies(m, d), consequence == unserving && missingPart(d):
-				d.Text += after
+				d.Text = followed(d.Text, after)
 			case consequence == "" && d.Class != diag.Note && d.Scope == diag.Frontend:
 				d.Text += b.frontendConsequence()
 			}
@@ -157,13 +158,13 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 		}
 		for _, d := range slices.Concat(b.members[i].Reasons, b.failures[i]) {
 			if !slices.Contains(m.Diagnostics, d) {
-				d.Text += after
+				d.Text = followed(d.Text, after)
 				list = appendOnce(list, d)
 			}
 		}
 		for _, d := range b.notes[i] {
 			if consequence == unserving && missingPart(d) {
-				d.Text += consequence
+				d.Text = followed(d.Text, consequence)
 			}
 			list = appendOnce(list, d)
 		}

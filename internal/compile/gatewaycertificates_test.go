@@ -48,19 +48,19 @@ func TestRouteHearsOfItsHostWithoutCertificate(t *testing.T) {
 		t.Errorf("listeners %+v", s.Listeners)
 	}
 	same(t, "one host", told(r.Diagnostics), []string{
-		"Gateway gw HostWithoutCertificate no certificate covers hosts of routes: late.example.com of HTTPRoute shop/late; " +
-			"clients of the HTTPS listener on port 443 get the certificate of another host",
-		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; clients of the HTTPS " +
-			"listener on port 443 get the certificate of another host",
+		"Gateway gw HostWithoutCertificate no certificate covers these hosts of routes: late.example.com of HTTPRoute shop/" +
+			"late; at the HTTPS listener on port 443, clients of such a host get the certificate of another one",
+		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; at the HTTPS " +
+			"listener on port 443, clients of such a host get the certificate of another one",
 	})
 	r = Compile(secureGateway([]string{"*.other.test", "late.example.com", "web.example.com"}, "web", "late"), f,
 		config(), nil)
 	same(t, "a host of the listener, too", told(r.Diagnostics), []string{
 		"Gateway gw CertificateNotFound no certificate found for host: *.other.test",
-		"Gateway gw HostWithoutCertificate no certificate covers hosts of routes: late.example.com of HTTPRoute shop/late; " +
-			"clients of the HTTPS listener on port 443 get the certificate of another host",
-		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; clients of the HTTPS " +
-			"listener on port 443 get the certificate of another host",
+		"Gateway gw HostWithoutCertificate no certificate covers these hosts of routes: late.example.com of HTTPRoute shop/" +
+			"late; at the HTTPS listener on port 443, clients of such a host get the certificate of another one",
+		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; at the HTTPS " +
+			"listener on port 443, clients of such a host get the certificate of another one",
 	})
 	f.Certificates = map[string]facts.Certificate{}
 	r = Compile(secureGateway([]string{"late.example.com"}, "late"), f, config(), nil)
@@ -122,8 +122,8 @@ func TestCertificatesThatCoverOneHostAreNoted(t *testing.T) {
 	named := ingress("shop", "b", https(strings.Replace(certificate1, "c1", "c3", 1)))
 	r := Compile(loadBalancer(found, named), f, config(), nil)
 	same(t, "told", told(r.Diagnostics), []string{
-		"Ingress a SeveralCertificates 2 certificates cover a.example.com: all are attached, and AWS chooses for each " +
-			"client. Those for a.example.com are " + certificate1 + ", " + c2,
+		"Ingress a SeveralCertificates 2 certificates cover a.example.com; all are attached, and AWS chooses one for each " +
+			"client. Certificates for a.example.com: " + certificate1 + ", " + c2,
 	})
 	l := mustBuild(t, r).Listeners[1]
 	fields := r.Origins[stack.Ref{Kind: stack.KindListener, ID: "443"}].Fields

@@ -34,8 +34,8 @@ func notCovered(r Result) []string {
 func TestNamedCertificatesThatMissAHostAreTold(t *testing.T) {
 	t.Parallel()
 	c2 := strings.Replace(certificate1, "c1", "c2", 1)
-	const bare = "Ingress a HostNotCovered no certificate covers a.other.test; clients of the HTTPS listener on port 443 " +
-		"get the certificate of another host. The listener has " + certificate1 + " (*.example.com)"
+	const bare = "Ingress a HostNotCovered no certificate covers a.other.test; at the HTTPS listener on port 443, clients " +
+		"of such a host get the certificate of another one. Certificates of the listener: " + certificate1 + " (*.example.com)"
 	finding := func(m *intent.Member) {
 		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", DiscoverHosts: []string{
 			"a.other.test"}})
@@ -76,7 +76,8 @@ func TestNamedCertificatesThatMissAHostAreTold(t *testing.T) {
 
 func TestNamedCertificatesOfGatewayAreCompared(t *testing.T) {
 	t.Parallel()
-	const beside = "; clients of the HTTPS listener on port 443 get the certificate of another host. The listener has "
+	const beside = "; at the HTTPS listener on port 443, clients of such a host get the certificate of another one. " +
+		"Certificates of the listener: "
 	e := secureGateway(nil, "web", "late")
 	g := &e.Members[0]
 	g.Certificates = []intent.Certificate{{ID: "imported/shop/tls", Names: []string{"web.example.com"},
@@ -86,7 +87,8 @@ func TestNamedCertificatesOfGatewayAreCompared(t *testing.T) {
 	const secret = beside + "imported/shop/tls (web.example.com)"
 	want := []string{
 		"Gateway gw HostNotCovered no certificate covers gw.example.com" + secret,
-		"Gateway gw HostNotCovered no certificate covers hosts of routes: late.example.com of HTTPRoute shop/late" + secret,
+		"Gateway gw HostNotCovered no certificate covers these hosts of routes: late.example.com of HTTPRoute shop/late" +
+			secret,
 		"HTTPRoute late HostNotCovered no certificate covers late.example.com" + secret,
 	}
 	f := account()

@@ -2,14 +2,25 @@ package compile
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // unserving is the consequence of a missing certificate or Secret if no load balancer is created because of it.
-const unserving = "; until this is fixed, the controller creates no load balancer, because the load balancer " +
-	"would serve nothing"
+const unserving = unfixed + "the controller creates no load balancer, because the load balancer would serve nothing"
+
+// unfixed begins the consequence of an error.
+const unfixed = "; until this is fixed, "
+
+// followed is a text with a consequence, which replaces a smaller one.
+func followed(text, consequence string) string {
+	if strings.HasPrefix(consequence, unfixed) {
+		text, _, _ = strings.Cut(text, unfixed)
+	}
+	return text + consequence
+}
 
 // pointless reports whether the load balancer would be new and answer with errors only, because certificates or Secrets
 // are missing: it would cost money and serve nothing. An existing one is not affected. Certificates that the stack

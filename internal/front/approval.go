@@ -60,13 +60,16 @@ func Approval(w Input, desired *stack.Stack, o awsop.Observed, allowed consent.B
 	if len(asking) > 0 {
 		asks = owner.Object(asking[0]).String()
 	}
-	text := fmt.Sprintf("the plan waits for the approval that %s asks for; nothing of the load balancer is changed", asks)
+	text := fmt.Sprintf("%s asks for an approval of each plan, and this plan has none; until it is approved, the "+
+		"controller does not change the load balancer", asks)
 	if approved[0] != annotation.NoPlan {
-		text = fmt.Sprintf("%s approves another plan on %s; nothing of the load balancer is changed", by, asks)
+		text = fmt.Sprintf("annotation %s approves another plan, on %s; until this plan is approved, the controller does "+
+			"not change the load balancer", by, asks)
 	}
 	return policy.RefuseAll(plan.Guard{Code: diag.PlanNotApproved, Text: text,
 		Remedy: fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects that ask "+
-			"for it, such as %s; without the annotation, every plan is applied", by, digest, asks)}), nil
+			"for an approval, such as %s; if no object of the load balancer has the annotation, the controller applies each "+
+			"plan without approval", by, digest, asks)}), nil
 }
 
 // asking are the members that decide and ask for approvals.
@@ -135,13 +138,12 @@ func (w Input) howToApprove(desired *stack.Stack, taken *awsop.LoadBalancer, all
 			ns := m.GetNamespace()
 			return fmt.Sprintf("annotation %s: %s on the class parameters approves the plan that lbc plan shows; to let "+
 				"objects of namespace %s approve, the administrator of the controller can set "+
-				"--existing-load-balancers=%s=%s, or the owner of the load balancer its tag %s: %s/%s; all other "+
-				"steps are executed",
+				"--existing-load-balancers=%s=%s, or the owner of the load balancer can set tag %s: %s/%s on it",
 				annotation.ClassApprovedPlan, digest, ns, ns, taken.Name, naming.SharedWithTag, desired.Cluster, ns)
 		}
 	}
-	return fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects; all other "+
-		"steps are executed", by, digest)
+	return fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects "+
+		"of the load balancer", by, digest)
 }
 
 // shownSteps is how many of the steps that wait a message names.
@@ -160,8 +162,8 @@ func takeover(remedy string, o awsop.Observed) plan.Policy {
 				names = append(names, name)
 			}
 			return plan.Guard{Code: diag.TakeoverNotApproved,
-				Text: fmt.Sprintf("the plan for the adopted load balancer has steps that change or delete existing parts, which "+
-					"wait for an approval: %s. All steps of the plan: %s",
+				Text: fmt.Sprintf("these steps of the plan for the adopted load balancer change or delete existing parts and wait "+
+					"for an approval: %s; the controller executes the other steps. The whole plan has %s",
 					diag.First(names, shownSteps, ", "), p.Summary()),
 				Remedy: remedy}
 		}))

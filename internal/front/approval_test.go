@@ -36,17 +36,17 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		want             string            // in the text; empty = the plan is carried out
 	}{
 		"without a member that asks": {members: []string{"-", "-"}},
-		"one asks":                   {members: []string{"-", none}, want: "the plan waits for the approval"},
+		"one asks":                   {members: []string{"-", none}, want: "and this plan has none"},
 		"what is no approval":        {members: []string{"", "non"}},
 		"another state is approved":  {members: []string{other}, want: "approves another plan"},
 		"it is approved":             {members: []string{digest}},
 		"one of several states":      {members: []string{other + "," + digest}},
 		"one of several approves":    {members: []string{none, digest, other}},
-		"one that leaves has no say": {members: []string{none}, leaving: []string{digest}, want: "the plan waits"},
+		"one that leaves has no say": {members: []string{none}, leaving: []string{digest}, want: "and this plan has none"},
 		"what is taken over": {members: []string{"-"}, desired: &adopted,
 			want: "wait for an approval: DeleteListener (it is in the way)"},
 		"another state of it": {members: []string{other}, desired: &adopted, want: "wait for an approval"},
-		"nothing of it":       {members: []string{none}, desired: &adopted, want: "the plan waits for the approval"},
+		"nothing of it":       {members: []string{none}, desired: &adopted, want: "and this plan has none"},
 		"its approval":        {members: []string{digest}, desired: &adopted, allowed: "shop=platform"},
 		"by a tag": {members: []string{digest}, desired: &adopted, tags: map[string]string{
 			"elbv2.k8s.aws/shared-with": "demo/shop"}},
@@ -67,9 +67,9 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		"managed, and entrusted": {members: []string{"-"}, tags: map[string]string{"elbv2.k8s.aws/adopted": "true"},
 			allowed: "shop=*"},
 		"the class of what is not": {members: []string{none}, class: []string{digest},
-			want: "the plan waits for the approval"},
+			want: "and this plan has none"},
 		"the class asks": {members: []string{"-"}, desired: &adopted, class: []string{none},
-			want: "the plan waits for the approval"},
+			want: "and this plan has none"},
 		"what no object declares": {members: []string{none}, desired: &removed},
 	} {
 		of := func(values []string) (out []metav1.Object) {

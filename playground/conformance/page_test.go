@@ -49,16 +49,14 @@ Afterwards you know which conformance tests pass, which do not, and why.
 
 This page is generated from playground/conformance/lists.yaml and the reports in playground/conformance/reports by "make conformance-page".
 
-    make conformance
-
-runs the conformance tests of sigs.k8s.io/gateway-api v1.7.0 in the playground, against the controller's binary.
+"make conformance" runs the conformance tests of sigs.k8s.io/gateway-api v1.7.0 in the playground, against the controller's binary.
 Run it as root, or with the sysctl net.ipv4.ip_unprivileged_port_start=0, because the tests' clients use the real ports of load balancers.
 
-The command compares the results with the lists.
-It fails if a test fails that is listed as passing, or passes and is not listed as passing.
-It writes the results, and the reports for the Gateway API's project, to bin/conformance, and compares the reports with the kept ones.
+The command compares the results with playground/conformance/lists.yaml.
+It fails if a test that is listed as passing fails, or if a test that is not listed as passing passes.
+It writes the results, and the reports for the Gateway API's project, to bin/conformance, and compares these reports with those in playground/conformance/reports.
 
-The goal is that all tests pass, except the skipped ones.
+The goal is that all tests pass, except the skipped ones, which AWS's load balancers cannot pass.
 Tests that are listed as "not yet" do not pass yet.
 `)
 	for _, r := range l.Runs {

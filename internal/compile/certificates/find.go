@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -95,7 +96,7 @@ func (d *Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 		out.Problems = append(out.Problems, diag.New(o, cmp.Or(l.Certificates.Source.Path(), discovered(d.Stack.Owner)),
 			diag.CertificateNotFound,
 			NotFound(uncovered),
-			"request or import a certificate that covers it in ACM, in the load balancer's region, or "+Naming(d.Stack.Owner)))
+			"request or import a certificate for the host in ACM, in the load balancer's region, or "+Naming(d.Stack.Owner)))
 	}
 	found = d.proven(&out, m, l, found)
 	out.ARNs = append(out.ARNs, found...)
@@ -199,11 +200,11 @@ func (d *Finder) noteSeveral(out *Found, m *intent.Member, l intent.Listener) {
 	if more > 0 {
 		text = fmt.Sprintf("several certificates cover %s and %d more hosts", first, more)
 	}
-	text += fmt.Sprintf(": all are attached, and AWS chooses for each client. Those for %s are %s", first,
+	text += fmt.Sprintf("; all are attached, and AWS chooses one for each client. Certificates for %s: %s", first,
 		strings.Join(covering, ", "))
 	out.Notes = append(out.Notes, diag.New(m.Object, cmp.Or(l.Certificates.Source.Path(), discovered(d.Stack.Owner)),
 		diag.SeveralCertificates, text,
-		Naming(d.Stack.Owner)+", or delete unneeded certificates in ACM").In(diag.Certificate))
+		"to use only one, "+Naming(d.Stack.Owner)+", or delete unneeded certificates in ACM").In(diag.Certificate))
 }
 
 // Naming returns how users name certificates.
@@ -211,7 +212,7 @@ func Naming(o stack.Owner) string {
 	if o.OfGateway() {
 		return "name one in tls.certificateRefs of the listener or in listenerConfigurations of a LoadBalancerConfiguration"
 	}
-	return "set certificate-arn"
+	return "set annotation " + string(annotation.CertificateARN)
 }
 
 // Hosts returns where users write hosts that certificates are found for.

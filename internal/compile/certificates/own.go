@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -245,7 +246,8 @@ func (d *Finder) checkZones(out *Found, object diag.Object, c *intent.Certificat
 		fmt.Sprintf("no public hosted zone of Route 53 can hold the validation record of %q, so the controller requests no "+
 			"certificate",
 			strings.Join(without, `", "`)),
-		"create a public hosted zone for it in Route 53, or name a private authority with acm-pca-arn"))
+		"create a public hosted zone for the host in Route 53, or name a private authority in annotation "+
+			string(annotation.CertificateAuthority)))
 	return false
 }
 

@@ -240,7 +240,7 @@ func (g *Group) explain(q *conflict, r resolution, loser int, shown string) (why
 	first, rule := g.before(x, y, p.restricts)
 	switch {
 	case tighter(x, y):
-		rule = "the stricter value comes first"
+		rule = "the stricter value applies"
 	case r.incumbent && (!first || tighter(y, x)):
 		return why + "the value in effect stays until that object changes it",
 			"set the same value, or change the value of the other object first"

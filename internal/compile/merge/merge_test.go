@@ -77,8 +77,8 @@ func TestNoteStaysTheSameOnceValueIsInEffect(t *testing.T) {
 		overtakes                int32 // the order of the loser once the value is in effect
 		want                     string
 	}{
-		{"scheme", "internal", "internet-facing", 5, "the stricter value comes first"},
-		{"scheme", "internal", "internet-facing", -5, "the stricter value comes first"},
+		{"scheme", "internal", "internet-facing", 5, "the stricter value applies"},
+		{"scheme", "internal", "internet-facing", -5, "the stricter value applies"},
 		{"address-type", "ipv4", "dualstack", 5, "the lower group.order comes first (1 before 5)"},
 		{"address-type", "ipv4", "dualstack", -5, "the value in effect stays until that object changes it"},
 	} {

@@ -131,7 +131,8 @@ func Disqualifies(m intent.Member, d diag.Diagnostic) bool {
 }
 
 // Closed is what happens to a member that would serve without a protection it declares.
-const Closed = "; the object does not serve, because it would serve without this protection"
+const Closed = "; the controller does not serve the object's hosts and paths, because they would be reachable " +
+	"without this protection"
 
 // Unprotected reports whether an error withholds an add-on that protects a load balancer, so that routes that are new
 // would be open without it.

@@ -40,6 +40,11 @@ func (s *apiServer) CreateWithEventNamespaceWithContext(ctx context.Context, e *
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.stored, func(other *corev1.Event) bool {
+		return other.Namespace == e.Namespace && other.Name == e.Name
+	}) {
+		return nil, apierrors.NewAlreadyExists(corev1.Resource("events"), e.Name)
+	}
 	s.stored = append(s.stored, e)
 	return e, ctx.Err()
 }

@@ -160,7 +160,7 @@ func waitForOthers(w front.Input, found diag.List) diag.List {
 			out = append(out, diag.New(owner.Object(m), "", diag.GroupWaits,
 				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller does not "+
 					"know its deployed version", strings.Join(wrong, ", ")),
-				"see the events there, or take it out of the group"))
+				"correct what its events say, or take it out of the group"))
 		}
 	}
 	return out
@@ -176,7 +176,7 @@ func waitForDryRun(w front.Input) diag.List {
 			out = append(out, diag.New(owner.Object(m), "", diag.GroupWaits,
 				fmt.Sprintf("nothing of the group is built or changed while %s is under dry run: its deployed version must stay, "+
 					"and the controller has not seen that version since it started", under),
-				"remove annotation dry-run there, or take it out of the group"))
+				"remove its annotation dry-run, or take it out of the group"))
 		}
 	}
 	return out

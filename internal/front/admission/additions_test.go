@@ -90,7 +90,7 @@ func TestExistingFeaturesRefusesWhatAnEditAdds(t *testing.T) {
 				t.Errorf("denied %q, want field %q", got.Denied, tc.field)
 			}
 			if got.Denied != "" && (!strings.Contains(got.Denied, "--existing-features-only") || !strings.HasSuffix(got.Denied,
-				"; remove it, or run the controller without --existing-features-only")) {
+				"; remove it, or run this controller without --existing-features-only")) {
 				t.Errorf("flag and way out are missing: %s", got.Denied)
 			}
 		})

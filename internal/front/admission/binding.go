@@ -230,8 +230,8 @@ func (c BindingConfig) unbindable(b *v1beta1.TargetGroupBinding) *diag.Diagnosti
 // UnboundTargetGroup returns the finding that a binding may not name a target group that is not of this cluster.
 func UnboundTargetGroup(b *v1beta1.TargetGroupBinding, name string) diag.Diagnostic {
 	return diag.New(owner.Object(b), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
-		fmt.Sprintf("bindings of namespace %s may not name target group %s of others; its registered targets do not change",
-			b.Namespace, name),
+		fmt.Sprintf("target group %s does not belong to this cluster, and bindings of namespace %s may not name it; the "+
+			"targets that are registered there do not change", name, b.Namespace),
 		fmt.Sprintf("the administrator of the controller can allow it with --bindable-target-groups=%s=%s",
 			b.Namespace, name))
 }

@@ -182,7 +182,8 @@ func (t *translation) foreign(listener int, c *intent.Certificate, source intent
 		if !ok {
 			continue
 		}
-		text := fmt.Sprintf("the certificate covers %s, so clients of %s would get it", name, whose)
+		text := fmt.Sprintf("the certificate covers %s, and clients of %s would get it; the controller does not use it",
+			name, whose)
 		remedy := t.trusted("use a certificate without this name", l.Parent.Namespace)
 		t.refuseRef(listener, source, diag.SecretRefused, text, remedy)
 		return &attachment.Problem{Reason: string(gatewayv1.ListenerReasonRefNotPermitted), Message: text + "; " + remedy}

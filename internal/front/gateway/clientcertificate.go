@@ -108,10 +108,10 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 	}
 	verifies := v.Mode != gatewayv1.AllowInsecureFallback
 	if verifies && !t.config.TrustStores {
-		text := "client certificates can only be verified with a bucket for their authorities"
-		t.report(t.here(path), diag.UnsupportedFeature, fmt.Sprintf("%s; port %d is not served", text, port),
-			"run the controller with --trust-store-bucket, or make a trust store in AWS and name it in mutualAuthentication "+
-				"of a LoadBalancerConfiguration")
+		text := "client certificates can only be verified if the controller has an S3 bucket for CA certificates"
+		t.report(t.here(path), diag.UnsupportedFeature, fmt.Sprintf("%s; the controller does not serve port %d", text, port),
+			"run the controller with --trust-store-bucket=BUCKET, or create a trust store in AWS and name it in "+
+				"mutualAuthentication of a LoadBalancerConfiguration")
 		out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonUnsupportedValue), Message: text +
 			": the controller needs --trust-store-bucket"}
 		return out
@@ -294,8 +294,8 @@ func (t *translation) authorities(ref gatewayv1.ObjectReference, source intent.S
 	const create = "name a ConfigMap with certificates of authorities in its key ca.crt"
 	if ref.Group != corev1.GroupName || string(ref.Kind) != string(objects.ConfigMap) {
 		return "", "", fail(gatewayv1.ListenerReasonInvalidCACertificateKind, diag.InvalidCACertificate,
-				fmt.Sprintf("caCertificateRefs names a %s of group %q, not a ConfigMap; no new port opens without a valid "+
-					"reference", ref.Kind, ref.Group),
+				fmt.Sprintf("caCertificateRefs names a %s, not a ConfigMap; as long as no reference is valid, the "+
+					"controller opens no new port that needs one", ref.Kind),
 				create),
 			false
 	}
@@ -376,8 +376,8 @@ func (t *translation) noteVerifying(listeners []intent.Listener) {
 		source = t.here("spec.tls.frontend")
 	}
 	if n > maxVerifying {
-		t.report(source, diag.VerifyingListeners, fmt.Sprintf("%d ports verify clients; AWS allows %d per load balancer "+
-			"unless the quota was raised, and refuses more", n, maxVerifying),
+		t.report(source, diag.VerifyingListeners, fmt.Sprintf("%d ports verify client certificates; AWS allows %d per load "+
+			"balancer unless the quota was raised, and refuses more", n, maxVerifying),
 			"have the hosts share a port, use another Gateway for some of them, or ask AWS for a higher quota (Mutual TLS "+
 				"verify listeners per ALB)")
 	}

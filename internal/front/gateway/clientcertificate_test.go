@@ -300,7 +300,7 @@ func TestMorePortsThatVerifyClientsThanAWSAdmitsAreNoted(t *testing.T) {
 		m, _ := translatedBy(t, withBucket(), albKey(), ca+c.text)
 		noted := false
 		for _, d := range m.Diagnostics {
-			noted = noted || d.Code == diag.VerifyingListeners && strings.HasPrefix(d.Text, "3 ports verify clients") &&
+			noted = noted || d.Code == diag.VerifyingListeners && strings.HasPrefix(d.Text, "3 ports verify client certificates") &&
 				d.Path == "spec.tls.frontend"
 		}
 		if noted != c.want {

@@ -161,7 +161,9 @@ func (t *translation) route(p path, regex bool) (r intent.Route, cover [][]stack
 	}
 	if transforms != nil {
 		r.Authentication, r.Actions = t.authenticated(actions)
-		r.Transforms = *transforms
+		if r.Transforms = *transforms; len(r.Transforms) > 0 {
+			t.rewritten[name] = append(t.rewritten[name], r)
+		}
 	}
 	return r, nil
 }

@@ -40,6 +40,7 @@ type translation struct {
 	conditions   map[string]*conditions         // by Service name
 	actions      map[annotation.Key]*annotation.Action
 	transforms   map[string]*[]stack.Transform // by Service name; nil = malformed, which is reported
+	rewritten    map[string][]intent.Route     // with transforms, by Service name
 	checked      map[string]bool               // Services whose annotations were checked, by name
 	providers    map[annotation.Key]bool       // identity providers of which a path has asked
 	login        bool                          // a path has a login
@@ -57,6 +58,7 @@ func translate(v *objects.View, cfg Config, m member, excess bool) intent.Member
 		conditions:   map[string]*conditions{},
 		actions:      map[annotation.Key]*annotation.Action{},
 		transforms:   map[string]*[]stack.Transform{},
+		rewritten:    map[string][]intent.Route{},
 		checked:      map[string]bool{},
 	}
 	f.Limit(ing.Annotations, min(pathsOf(ing), intent.MaxMemberRules))
@@ -76,6 +78,7 @@ func translate(v *objects.View, cfg Config, m member, excess bool) intent.Member
 	if t.counted(&out, excess) {
 		out.Routes = t.routes(intent.MaxMemberRules)
 		t.noteUnused()
+		t.noteRewrites()
 		t.noteProvider()
 	} else {
 		out.Routes = t.routes(mostUnavailable)
@@ -138,7 +141,8 @@ func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, dia
 		r := &out.Routes[i]
 		if problem := (quarantine.Accepted{}).Refused(r); problem != "" { // as the compiler finds it
 			out.Diagnostics = append(out.Diagnostics, diag.New(Object(ing), r.Source.Path(), diag.InvalidRule, problem,
-				"correct the value, or remove it").In(diag.Rule))
+				"correct the value in the rule, or in the annotation of its backend (actions, conditions or transforms)").In(
+				diag.Rule))
 		}
 	}
 	for i := range out.Listeners {

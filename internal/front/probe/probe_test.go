@@ -140,9 +140,9 @@ func TestUnsupportedProbeKeepsUsualHealthCheck(t *testing.T) {
 	}{
 		"no probe": {ip, 0, false, `{containers: [{name: web}]}`, "container web has no readiness probe"},
 		"exec": {ip, 0, false, `{containers: [{name: web, readinessProbe: {exec: {command: [ok]}}}]}`,
-			"is exec, which checks of this target group cannot be"},
-		"tcpSocket": {ip, 0, false, `{containers: [{name: web, readinessProbe: {tcpSocket: {port: 8080}}}]}`, "is tcpSocket"},
-		"grpc":      {ip, 0, false, `{containers: [{name: web, readinessProbe: {grpc: {port: 8080}}}]}`, "is grpc"},
+			"is of kind exec, and health checks of this target group cannot do the same"},
+		"tcpSocket": {ip, 0, false, `{containers: [{name: web, readinessProbe: {tcpSocket: {port: 8080}}}]}`, "is of kind tcpSocket"},
+		"grpc":      {ip, 0, false, `{containers: [{name: web, readinessProbe: {grpc: {port: 8080}}}]}`, "is of kind grpc"},
 		"grpc with the name of a service": {
 			grpc, 0, false, `{containers: [{name: web, readinessProbe: {grpc: {port: 8080, service: cart}}}]}`,
 			`asks for the health of gRPC service "cart"`},

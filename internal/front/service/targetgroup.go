@@ -65,7 +65,8 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 			same = "nodePort"
 		}
 		t.report("", at, diag.UnansweredHealthCheck, text, "set annotation "+string(annotation.ServiceHCPort)+
-			" to a port with a TCP listener, or add a TCP port with the same "+same+" to the Service")
+			" to a port on which the targets accept TCP connections, or add a TCP port with the "+same+" of the UDP port to "+
+			"the Service")
 	}
 	t.noteResets(g, svc, at)
 	return g
@@ -88,7 +89,7 @@ func (t *translation) noteResets(g *intent.TargetGroup, svc *corev1.Service, at 
 		return
 	}
 	t.report("", at, diag.ConnectionsReset, "with externalTrafficPolicy: Local, a node becomes unhealthy when its last "+
-		"ready pod ends, and AWS resets all connections to the node, also those that its pods still serve",
+		"ready pod begins to end, and AWS resets all connections to the node, also those that this pod still serves",
 		fmt.Sprintf("set annotation %s: %s=false", annotation.ServiceTGAttributes, terminatesUnhealthy))
 }
 

@@ -139,12 +139,12 @@ func (u Use) Text() string { return u.Field + ": " + u.Missing() }
 
 // Missing is Text without the field.
 func (u Use) Missing() string {
-	return fmt.Sprintf("the AWS Load Balancer Controller does not have this %s, and the controller runs with --%s",
-		u.Row.Sort, FlagName)
+	return fmt.Sprintf("the AWS Load Balancer Controller does not have this %s, and this controller runs with --%s, "+
+		"which refuses it", u.Row.Sort, FlagName)
 }
 
 // Remedy is the way out of a refusal.
-const Remedy = "remove it, or run the controller without --" + FlagName
+const Remedy = "remove it, or run this controller without --" + FlagName
 
 // id identifies a row.
 func (r Row) id() string { return r.On + " " + string(r.Sort) + " " + r.Name }
@@ -287,7 +287,7 @@ var flagRows = []struct {
 		"Load balancers whose objects declare no IP address type become ipv4 again: declare the type on each object first."},
 	{"deletion-brake", Changed, "Deletions have no limit."},
 	{"deregistration-brake", Changed, "Deregistrations have no limit."},
-	{"delete-orphans-after", Ignored, "No effect here either."},
+	{"delete-orphans-after", Ignored, "Without effect in this controller, too."},
 	{"assumable-roles", Changed, "TargetGroupBindings may name every role that the controller's role may assume."},
 	{"existing-load-balancers", Changed, "Objects do not share or adopt load balancers of other owners."},
 	{"bindable-target-groups", Changed, "TargetGroupBindings may name every target group."},
@@ -302,18 +302,18 @@ var flagRows = []struct {
 	{"max-rules-per-security-group", Ignored, "AWS refuses rules beyond the quota."},
 	{"exclude-ip-targets-by-node-label", Changed, "Pods on nodes with the label " +
 		"node.kubernetes.io/exclude-from-external-load-balancers are targets again."},
-	{"enable-node-drain-condition", Ignored, "No effect here either."},
+	{"enable-node-drain-condition", Ignored, "Without effect in this controller, too."},
 	{"open-readiness-gates-after", Ignored, "Readiness gates of pods with an unusable target group stay closed."},
 	{"enable-tls-secret-import", Ignored, "Secrets are not imported; see the annotation import-tls-secrets."},
 	{"trust-store-bucket", Ignored, "spec.tls.frontend of Gateways is not read."},
 	{"trust-store-prefix", Ignored, "spec.tls.frontend of Gateways is not read."},
-	{"alb-gateway-controller-name", Ignored,
+	{"alb-gateway-controller-name", Stuck,
 		"Gateways of a class with another controller name than gateway.k8s.aws/alb are not " +
 			"managed, and stay Terminating once they are deleted."},
-	{"nlb-gateway-controller-name", Ignored,
+	{"nlb-gateway-controller-name", Stuck,
 		"Gateways of a class with another controller name than gateway.k8s.aws/nlb are not " +
 			"managed, and stay Terminating once they are deleted."},
-	{"auto-gateway-controller-name", Ignored, "Gateways of the class are not managed, and stay Terminating once " +
+	{"auto-gateway-controller-name", Stuck, "Gateways of the class are not managed, and stay Terminating once " +
 		"they are deleted."},
 	{"enable-checkpoints", Ignored,
 		"The ConfigMaps of the checkpoints stay, with the record for lbc timeline, and nobody " +
@@ -325,7 +325,7 @@ var flagRows = []struct {
 	{"metrics-secure", Changed, "Metrics are served by plain HTTP to everybody who reaches the port."},
 	{"metrics-cert-dir", Changed, "Metrics are served by plain HTTP to everybody who reaches the port."},
 	{"pprof-bind-addr", Ignored, "Profiles are not served."},
-	{"console-bind-addr", Ignored, "No effect here either."},
+	{"console-bind-addr", Ignored, "Without effect in this controller, too."},
 	{"otlp-traces-endpoint", Ignored, "Traces are not sent."},
 	{"otlp-traces-sampling-ratio", Ignored, "Traces are not sent."},
 	{"webhook-bind-host", Ignored, "The webhooks listen at all addresses."},

@@ -102,7 +102,7 @@ func settings() []Row {
 			Command: remove("service.beta.kubernetes.io/aws-load-balancer-group-name")},
 		{Sort: Annotation, Name: "elbv2.k8s.aws/frontend-nlb-scheme", Effect: Changed,
 			After: "Not read: network load balancers in front of ALBs get the scheme of the Ingress's annotation " +
-				"`frontend-nlb-scheme`, or the default. Another scheme replaces them.",
+				"`frontend-nlb-scheme`, or the default. A network load balancer that has another scheme is replaced.",
 			Before:  "Set `frontend-nlb-scheme` on each Ingress of the class to the same value, then remove the annotation.",
 			Command: remove("elbv2.k8s.aws/frontend-nlb-scheme")},
 		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/import-tls-secrets", Harmless: []string{"false"}, Effect: Changed,
@@ -252,19 +252,27 @@ func objectRows() []Row {
 
 // marks are tags in AWS and a condition, which objects do not declare.
 func marks() (out []Row) {
-	for _, t := range []struct{ name, after string }{
+	const protect = "If the load balancer must outlive its objects, declare in them attribute " +
+		"deletion_protection.enabled=true."
+	for _, t := range []struct {
+		name, after string
+		effect      Effect
+		before      string
+	}{
 		{"elbv2.k8s.aws/adopted", "Removed from an adopted load balancer. When this controller comes back, it treats the " +
-			"load balancer as a load balancer that it created."},
-		{"elbv2.k8s.aws/retained", "Stays on a load balancer without objects until objects of the same names claim it."},
+			"load balancer as a load balancer that it created.", Changed, protect},
+		{"elbv2.k8s.aws/retained", "Stays on a load balancer without objects until objects of the same names claim it.",
+			Ignored, ""},
 		{"elbv2.k8s.aws/replaces", "Removed from the target group. A target group that this controller is replacing stays " +
-			"without an owner."},
-		{"elbv2.k8s.aws/shared-with", "Not read. It stays on the load balancers of other owners on which you set it."},
+			"without an owner.", Ignored, ""},
+		{"elbv2.k8s.aws/shared-with", "Not read. It stays on the load balancers of other owners on which you set it.",
+			Ignored, ""},
 		{"elbv2.k8s.aws/deletable-by", "Not read, and removed from a load balancer that was adopted: deleting the objects " +
-			"of the load balancer deletes the load balancer."},
-		{"gateway.k8s.aws/ca-bundle", "Stays on trust stores, which have no owner."},
-		{"ingress.k8s.aws/content-hash", "Stays on imported certificates, which have no owner."},
+			"of the load balancer deletes the load balancer.", Changed, protect},
+		{"gateway.k8s.aws/ca-bundle", "Stays on trust stores, which have no owner.", Ignored, ""},
+		{"ingress.k8s.aws/content-hash", "Stays on imported certificates, which have no owner.", Ignored, ""},
 	} {
-		out = append(out, Row{Sort: Tag, Name: t.name, Written: true, Effect: Ignored, After: t.after})
+		out = append(out, Row{Sort: Tag, Name: t.name, Written: true, Effect: t.effect, After: t.after, Before: t.before})
 	}
 	return append(out, Row{Sort: Condition, On: "Node", Name: "elbv2.k8s.aws/TargetsDrained", Written: true,
 		Effect: Ignored, After: "Stays on nodes unchanged, and nobody updates it."})

@@ -95,10 +95,10 @@ func ofOther(o diag.Object, key, value string) (d diag.Diagnostic, ok bool) {
 	switch {
 	case e.guards:
 		code = diag.GuardNotApplied
-		text += "; nothing restricts these requests instead"
+		text += "; nothing else here restricts who may send requests"
 	case !of && value != "" && hasWord(key, mayGuardWords):
 		code = diag.GuardNotApplied
-		text += "; if it is for a login or a list of allowed addresses, nothing restricts these requests instead"
+		text += "; if it is for a login or a list of allowed addresses, nothing else here restricts who may send requests"
 	}
 	remedy := "remove it; a load balancer has no equal"
 	if e.write != "" {

@@ -144,7 +144,7 @@ func enough(subnets []Subnet, q SubnetQuery, code diag.Code, table string) *Prob
 	if len(subnets) >= least {
 		return nil
 	}
-	text := fmt.Sprintf("the load balancer needs %s, and %d of its subnets can be used", needed, len(subnets))
+	text := fmt.Sprintf("the load balancer needs %s, and only %d of its subnets can be used", needed, len(subnets))
 	if table != "" {
 		text += ". Evaluated: " + table
 	}

@@ -96,10 +96,10 @@ func TestDiscoveryPicksOneSubnetPerZone(t *testing.T) {
 		"by the route tables, internal": {[]string{"a1 a public", "b2 b -", "a2 a -"},
 			func(q *SubnetQuery) { q.Scheme = stack.Internal }, "a2 b2", ""},
 		"roles win over routes": {[]string{"a1 a elb=1", "b1 b public", "c1 c public"}, nil, "",
-			"the load balancer needs subnets in two availability zones, and 1 of its subnets can be used"},
+			"the load balancer needs subnets in two availability zones, and only 1 of its subnets can be used"},
 		"no routes without the gate": {[]string{"a1 a public", "b1 b public"},
 			func(q *SubnetQuery) { q.ByReachability = false }, "", "unable to resolve at least one subnet"},
-		"one is too few for an ALB": {[]string{"a1 a elb=1"}, nil, "", "and 1 of its subnets can be used"},
+		"one is too few for an ALB": {[]string{"a1 a elb=1"}, nil, "", "and only 1 of its subnets can be used"},
 		"one will do with the gate": {[]string{"a1 a elb=1"}, func(q *SubnetQuery) { q.SingleSubnet = true }, "a1",
 			""},
 		"one will do for an NLB": {[]string{"a1 a elb=1"}, func(q *SubnetQuery) { q.Type = stack.Network }, "a1",
@@ -219,7 +219,7 @@ func TestWhereSubnetsAreLackingThoseToProvideAreReported(t *testing.T) {
 		}
 		few := vpc("a1 a elb=1,ielb=1,tier=x,side=y")
 		if got := ChooseSubnets(few, q); got.Problem == nil || got.Problem.Remedy != c.want || len(got.Subnets) > 0 ||
-			got.Problem.Text != "the load balancer needs subnets in two availability zones, and 1 of its "+
+			got.Problem.Text != "the load balancer needs subnets in two availability zones, and only 1 of its "+
 				"subnets can be used. Evaluated: subnet-a1 (a) chosen: eligible" {
 			t.Errorf("%s, too few: %+v", name, got.Problem)
 		}
@@ -258,7 +258,7 @@ func TestNamedSubnetsKeepTheirOrderAndAreChecked(t *testing.T) {
 		"made in the meantime": {[]string{"subnet-02", "subnet-0a"}, "02 0a", ""},
 		"twice":                {[]string{"subnet-0a", "subnet-0a"}, "", "listed twice"},
 		"one zone":             {[]string{"subnet-0a", "subnet-0c"}, "", "multiple subnets in same Availability Zone a"},
-		"one only":             {[]string{"subnet-0a"}, "", "and 1 of its subnets can be used"},
+		"one only":             {[]string{"subnet-0a"}, "", "and only 1 of its subnets can be used"},
 		"two locales":          {[]string{"subnet-0d", "subnet-0e"}, "", "multiple locales: local-zone, outpost"},
 		"without IPv4":         {[]string{"subnet-0a", "subnet-0f0"}, "", "subnet-0f0 has no IPv4 CIDR block"},
 		"one local zone":       {[]string{"subnet-0d"}, "0d", ""},

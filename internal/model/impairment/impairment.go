@@ -57,11 +57,11 @@ var Reasons = []Info{
 	{Throttled, "aws"},
 	// The API server does not answer, or does not accept the controller's credentials.
 	{APIServer, "api-server"},
-	// The load balancers of this cluster were created under another name than --cluster-name. The controller does not
-	// start, because it would create all of them again.
+	// The load balancers of this cluster were created under another name than --cluster-name. The process changes
+	// nothing, because it would create all of them again.
 	{ClusterName, "cluster-name"},
 	// The load balancers of this cluster are in another Region, VPC or account than the one in which the controller works.
-	// The controller does not start, because it would create all of them again.
+	// The process changes nothing, because it would create all of them again.
 	{Place, "aws"},
 	// The controller of another cluster has the same --cluster-name, as its resources or actions in the account show.
 	// The controller keeps every resource that no object of this cluster claims.

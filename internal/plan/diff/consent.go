@@ -67,10 +67,10 @@ func (d *differ) stays(old *awsop.LoadBalancer) *plan.Guard {
 	case d.undeletable(old):
 		return &plan.Guard{
 			Code: diag.DeletionWithoutConsent,
-			Text: fmt.Sprintf("load balancer %s was adopted from another owner, and its tags do not allow the deletion; the "+
-				"controller keeps it", old.Name),
-			Remedy: fmt.Sprintf("undo the edit that would replace it, or have its former owner set tag %s: %s/NAMESPACE on "+
-				"it, with the namespace of its objects",
+			Text: fmt.Sprintf("the controller does not delete load balancer %s: it was adopted from another owner, and its "+
+				"tags do not allow the deletion", old.Name),
+			Remedy: fmt.Sprintf("undo the edit that would replace the load balancer, or ask its former owner to set tag "+
+				"%s: %s/NAMESPACE on it, with the namespace of your object",
 				naming.DeletableByTag, d.want.Cluster),
 		}
 	case d.protected(old):

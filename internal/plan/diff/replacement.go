@@ -117,9 +117,9 @@ func (d *differ) refuseReplacements(refused []refusal) {
 func replacementRefused(name string, why reasons, by string) *plan.Guard {
 	return &plan.Guard{
 		Code: diag.ReplacementRefused,
-		Text: "load balancer " + name + " stays as it is: the edit (" + strings.Join(why, ", ") +
-			") would replace it by another one, with another DNS name, which the replacement policy of " + by + " refuses",
-		Remedy: "undo the edit, or consent to the replacement: write refuse,except=" + name + " there",
+		Text: "load balancer " + name + " stays as it is: the edit (" + strings.Join(why, ", ") + ") would replace it by a " +
+			"load balancer with another DNS name, and the replacement policy of " + by + " refuses that",
+		Remedy: "undo the edit, or, to consent to the replacement, set this policy to refuse,except=" + name,
 	}
 }
 

@@ -42,9 +42,9 @@ func TestRefusedReplacementAppliesRestOfEdit(t *testing.T) {
 	wantGuard := plan.Guard{
 		Code: diag.ReplacementRefused,
 		Text: "load balancer k8s-shop-webfront-internet stays as it is: the edit (scheme internet-facing → internal) would " +
-			"replace it by another one, with another DNS name, " +
-			"which the replacement policy of Ingress shop/web-front, metadata.annotations[replacement-policy] refuses",
-		Remedy: "undo the edit, or consent to the replacement: write refuse,except=k8s-shop-webfront-internet there",
+			"replace it by a load balancer with another DNS name, and the replacement policy of Ingress shop/web-front, " +
+			"metadata.annotations[replacement-policy] refuses that",
+		Remedy: "undo the edit, or, to consent to the replacement, set this policy to refuse,except=k8s-shop-webfront-internet",
 	}
 	if *s.Guard != wantGuard || s.Action != plan.Replace {
 		t.Errorf("%s %s: %+v", s.Action, s.ID, s.Guard)

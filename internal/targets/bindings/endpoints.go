@@ -102,8 +102,8 @@ func (x PortEndpoints) machines() (wanted []registrar.Endpoint, found diag.List)
 	}
 	if len(barred) > 0 {
 		found = x.notAllowed("endpoints without Pod are not registered: "+diag.Some(barred),
-			"an administrator can allow addresses that belong to no node with --endpoints-without-pods=%s=CIDR; remove "+
-				"all other addresses from the EndpointSlices")
+			"if an address belongs to no node, an administrator can allow it with --endpoints-without-pods=%s=CIDR; "+
+				"otherwise, remove the address from the EndpointSlices")
 	}
 	if len(outside) > 0 {
 		d := diag.New(bindingobject.BindingObject(x.Binding), "spec.serviceRef", diag.EndpointNotResolved,

@@ -211,7 +211,8 @@ func closedPorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission, at sg
 	slices.Sort(ports)
 	return diag.List{
 		diag.New(bindingobject.BindingObject(o), pathOfPort(o, ports), diag.NetworkingNotAllowed,
-			fmt.Sprintf("the security groups of nodes and pods do not open port %s: targets of the binding listen at %s",
+			fmt.Sprintf("the controller does not open port %s in security groups of nodes and pods: targets of the binding "+
+				"listen at %s",
 				diag.Some(texts(ports)), diag.Some(texts(at.Ports))),
 			fmt.Sprintf("name a port of the targets, or remove the port to open all of the targets' ports; an "+
 				"administrator can allow any port with --binding-networking=%s=%s", o.Namespace, allowlist.AnyPort))}

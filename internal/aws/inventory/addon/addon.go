@@ -164,9 +164,10 @@ func (a *AddOns) Observe(ctx context.Context, o *awsop.Observed, desired *stack.
 	}
 	if subscribed, known := a.subscribed.Peek(); known && !subscribed {
 		refuse(o, awsop.AddOnShield, plan.Guard{
-			Code:   diag.NotSubscribed,
-			Text:   "the account does not subscribe to Shield Advanced, so Shield Advanced does not protect the load balancer",
-			Remedy: "subscribe the account to Shield Advanced, or switch Shield protection off in the object",
+			Code: diag.NotSubscribed,
+			Text: "the account does not subscribe to Shield Advanced, so Shield Advanced does not protect the load balancer",
+			Remedy: "subscribe the account to Shield Advanced, or switch the protection off: annotation " +
+				"shield-advanced-protection of the object, or shieldConfiguration.enabled of its LoadBalancerConfiguration",
 		})
 	}
 }

@@ -35,7 +35,7 @@ func TestALoadBalancerIsReplacedOnlyOnceItsPolicyConsents(t *testing.T) {
 				t.Errorf("refused, and it writes %v", w)
 			}
 			if text := strings.Join(l.Events, "\n"); !strings.Contains(text,
-				"would replace it by another one, with another DNS name") || !strings.Contains(text, "refuse,except=") {
+				"would replace it by a load balancer with another DNS name") || !strings.Contains(text, "refuse,except=") {
 				t.Errorf("no event tells it:\n%s", text)
 			}
 			l.Restart()
