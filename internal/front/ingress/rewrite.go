@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -27,7 +28,8 @@ func (t *translation) noteRewrites() {
 		for i, transform := range routes[0].Transforms {
 			of := subjects[transform.Type]
 			for _, rewrite := range transform.Rewrites {
-				if slices.ContainsFunc(routes, func(r intent.Route) bool { return of.mayMatch(rewrite.Regex, r.Conditions) }) {
+				head, anchored := beginning(rewrite.Regex)
+				if !anchored || slices.ContainsFunc(routes, func(r intent.Route) bool { return of.mayMatch(head, r.Conditions) }) {
 					continue
 				}
 				t.read.Note(k, diag.IgnoredSetting, fmt.Sprintf("transform %d has no effect: regular expression %s matches no %s "+
@@ -60,13 +62,8 @@ var subjects = map[string]subject{
 		remedy: "correct the expression: ELB applies it to the Host header, such as app.example.com"},
 }
 
-// mayMatch reports whether a regular expression matches some request that meets conditions, or may do so. Only what
-// such an expression begins with is compared.
-func (s subject) mayMatch(expression string, conditions []stack.Condition) bool {
-	head, anchored := beginning(expression)
-	if !anchored {
-		return true
-	}
+// mayMatch reports whether a text that begins with head may be that of a request which meets conditions.
+func (s subject) mayMatch(head string, conditions []stack.Condition) bool {
 	patterns := []string{s.begins + "*"}
 	for _, c := range conditions {
 		switch {
@@ -82,11 +79,8 @@ func (s subject) mayMatch(expression string, conditions []stack.Condition) bool 
 
 // mayBegin reports whether a text that a pattern matches may begin with head.
 func (s subject) mayBegin(pattern, head string) bool {
-	literal, whole := pattern, true
-	if at := strings.IndexAny(pattern, "*?"); at >= 0 {
-		literal, whole = pattern[:at], false
-	}
-	if whole && len(head) > len(literal) && head[len(literal)] != s.follows {
+	literal, _, wild := overlap.Ends(pattern)
+	if !wild && len(head) > len(literal) && head[len(literal)] != s.follows {
 		return false
 	}
 	n := min(len(literal), len(head))
@@ -94,26 +88,27 @@ func (s subject) mayBegin(pattern, head string) bool {
 }
 
 // beginning returns the text with which each match of a regular expression begins; anchored is false if a match may
-// begin anywhere, or if it is not known. ELB's expressions have more than Go's; what Go cannot read is not known.
+// begin anywhere, or if it is not known. ELB's expressions have more than Go's; what Go cannot read is not known. The
+// expression is not compiled, because a few characters may have a program of thousands of steps.
 func beginning(expression string) (head string, anchored bool) {
-	parsed, err := syntax.Parse(expression, syntax.Perl)
-	if err != nil {
+	re, err := overlap.Parse(expression)
+	if err != nil || re == nil {
 		return "", false
 	}
-	program, err := syntax.Compile(parsed.Simplify())
-	if err != nil {
-		return "", false
-	}
-	var text strings.Builder
-	for at := program.Start; ; at = int(program.Inst[at].Out) {
-		switch i := &program.Inst[at]; {
-		case i.Op == syntax.InstNop, i.Op == syntax.InstCapture:
-		case i.Op == syntax.InstEmptyWidth && syntax.EmptyOp(i.Arg) == syntax.EmptyBeginText && text.Len() == 0:
+	var walk func(re *syntax.Regexp) (on bool)
+	walk = func(re *syntax.Regexp) bool {
+		switch {
+		case re.Op == syntax.OpBeginText && head == "":
 			anchored = true
-		case i.Op == syntax.InstRune1 && anchored:
-			text.WriteRune(i.Rune[0])
-		default:
-			return text.String(), anchored
+			return true
+		case re.Op == syntax.OpLiteral && anchored && re.Flags&syntax.FoldCase == 0:
+			head += string(re.Rune)
+			return true
+		case re.Op == syntax.OpCapture, re.Op == syntax.OpConcat:
+			return !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !walk(sub) })
 		}
+		return false
 	}
+	walk(re)
+	return head, anchored
 }
