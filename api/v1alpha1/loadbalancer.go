@@ -171,7 +171,7 @@ type TargetGroupStatus struct {
 	// Owner is an object that declares the target group.
 	// +optional
 	Owner *ObjectReference `json:"owner,omitempty"`
-	// Targets counts the targets of the target group; absent until the controller has read them from AWS.
+	// Targets counts the targets of the target group; absent until the controller has read the targets from AWS.
 	// +optional
 	Targets *TargetCounts `json:"targets,omitempty"`
 }

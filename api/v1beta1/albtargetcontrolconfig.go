@@ -29,7 +29,7 @@ type ALBTargetControlConfigSpec struct {
 	// TLSCertPath is the file of the certificate for TLS between the agent and the load balancer.
 	// +optional
 	TLSCertPath string `json:"tlsCertPath,omitempty"`
-	// TLSKeyPath is the file of the key of this certificate.
+	// TLSKeyPath is the file of the key of the certificate in tlsCertPath.
 	// +optional
 	TLSKeyPath string `json:"tlsKeyPath,omitempty"`
 	// TLSSecurityPolicy is the security policy for TLS between the agent and the load balancer.

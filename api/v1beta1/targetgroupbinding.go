@@ -159,7 +159,7 @@ type TargetGroupBindingStatus struct {
 	// ObservedGeneration is the generation of the spec that the controller last applied.
 	// +optional
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// Targets counts the targets of the target group; absent until the controller has read them from AWS.
+	// Targets counts the targets of the target group; absent until the controller has read the targets from AWS.
 	// +optional
 	Targets *BoundTargets `json:"targets,omitempty"`
 	// Conditions of the binding. The controller maintains the type Ready.

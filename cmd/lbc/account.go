@@ -50,8 +50,9 @@ func cluster(ctx context.Context, rc *rest.Config) (objects.Snapshot, client.Rea
 func shownBy(k client.Reader, objs objects.Snapshot, c *config.Config) offline.Cluster {
 	last := &remembered{kube: k, config: c}
 	return offline.Cluster{
-		Memory:   last.of,
-		Bindings: func(key stack.Key) []awsop.Binding { return bindingobject.BindingsOf(objs, key) },
+		Memory:    last.of,
+		Preceding: last.preceding,
+		Bindings:  func(key stack.Key) []awsop.Binding { return bindingobject.BindingsOf(objs, key) },
 		Recorded: func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
 			m := &corev1.ConfigMap{}
 			err = k.Get(ctx, client.ObjectKey{Namespace: binding.Namespace, Name: naming.ClaimsConfigMap(binding.Name)}, m)

@@ -29,7 +29,8 @@ func (i *inputs) bindings(ctx context.Context, s *source, concerned func(*v1beta
 	in := offline.BindingInput{
 		View: v, Config: &i.config, Balancing: s.clients.ELBV2, Compute: s.clients.EC2, Inventory: s.inventory,
 		Only: concerned, Stacks: planned,
-		Live: s.kube != nil, Former: s.formerBinding, BuiltIn: s.builtIn, Recorded: s.cluster.Recorded, Explained: explained,
+		Live: s.kube != nil, Former: s.formerBinding, BuiltIn: s.builtIn, Recorded: s.cluster.Recorded,
+		Preceding: s.cluster.Preceding, Explained: explained,
 	}
 	namespaces := map[string]bool{}
 	var rules bool

@@ -1,6 +1,7 @@
 package main
 
 import (
+	stdcmp "cmp"
 	"encoding/json"
 	"errors"
 	"net/http/httptest"
@@ -9,22 +10,27 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/kube/manifest"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
@@ -33,6 +39,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
 const (
@@ -262,9 +269,9 @@ spec: {targetGroupName: web, multiClusterTargetGroup: true, targetGroupARN: "`+b
 }
 
 func TestABindingWhoseTargetsAreRegisteredHasNothingToDo(t *testing.T) {
-	clients, _ := boundCluster(t, objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere",
-		"other-account", "blind", "web")...)
 	const nodes = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/nodes/2234567890abcdef"
+	all := objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind", "web")
+	clients, _ := boundCluster(t, append(all, recordOf(t, all, "nodes", bindings.Preceding{Group: nodes})...)...)
 	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(nodes),
 		Targets: []elbv2types.TargetDescription{{Id: aws.String("i-0a1de0000000000a1"), Port: aws.Int32(30080)}}}); err !=
 		nil {
@@ -362,7 +369,7 @@ func TestPlanDeregistersNothingThatTheControllerKeeps(t *testing.T) {
 				}
 				all = append(all, o)
 			}
-			clients, _ := boundCluster(t, all...)
+			clients, _ := boundCluster(t, append(all, recordOf(t, all, "web", bindings.Preceding{Group: boundWeb})...)...)
 			for _, ip := range []string{"10.0.128.21", "10.0.128.99"} { // the latter is of no pod
 				if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{
 					TargetGroupArn: aws.String(boundWeb), Targets: []elbv2types.TargetDescription{{Id: aws.String(ip),
@@ -384,6 +391,95 @@ func TestPlanDeregistersNothingThatTheControllerKeeps(t *testing.T) {
 			if n := strings.Count(out, ":8080"); strings.Count(out, "DeregisterTargets") != 1 || strings.Contains(out,
 				"10.0.128.21:8080") != (edit.want == 2) || !strings.Contains(out, "10.0.128.99:8080") {
 				t.Errorf("%d\n%s%s", n, out, errOut)
+			}
+		})
+	}
+}
+
+// recordOf returns the Lease of the leader, and its checkpoint with the record of the binding of a name among objects.
+func recordOf(t *testing.T, objects []client.Object, name string, record bindings.Preceding) []client.Object {
+	t.Helper()
+	for _, o := range objects {
+		if b, ok := o.(*v1beta1.TargetGroupBinding); ok && b.Name == name {
+			record.UID = stdcmp.Or(record.UID, b.UID)
+		}
+	}
+	k := fake.NewClientBuilder().Build()
+	s := checkpoint.New(k, checkpoint.Config{Namespace: "ops", Name: checkpoint.NameOf("aws-load-balancer-controller-leader"),
+		Now: time.Now, Log: logr.Discard()})
+	if _, err := s.Open(t.Context(), func(bool) {}); err != nil {
+		t.Fatal(err)
+	}
+	s.Put(checkpoint.ID{Kind: checkpoint.Preceding, Name: "shop/" + name}, record)
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var list corev1.ConfigMapList
+	if err := k.List(t.Context(), &list); err != nil {
+		t.Fatal(err)
+	}
+	out := []client.Object{&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "ops",
+		Name: "aws-load-balancer-controller-leader"}}}
+	for i := range list.Items {
+		out = append(out, &list.Items[i])
+	}
+	return out
+}
+
+// TestPlanKeepsTargetsOlderThanTheBinding has two targets registered of which no pod is left.
+func TestPlanKeepsTargetsOlderThanTheBinding(t *testing.T) {
+	const older, since = "10.0.128.98:8080", "10.0.128.99:8080"
+	for name, x := range map[string]struct {
+		record *bindings.Preceding
+		goes   string // is deregistered; empty = nothing
+		stays  string // is in the note; empty = there is none
+	}{
+		"no record":               {nil, "", "2 targets, such as " + older + ", stay registered"},
+		"a record":                {&bindings.Preceding{Group: boundWeb, Targets: []string{older}}, since, "1 targets, such as " + older},
+		"nothing is older":        {&bindings.Preceding{Group: boundWeb}, older, ""},
+		"of another target group": {&bindings.Preceding{Group: "arn:other"}, "", "2 targets, such as " + older},
+		"of an earlier binding":   {&bindings.Preceding{UID: "earlier", Group: boundWeb}, "", "2 targets, such as " + older},
+		"not confirmed": {&bindings.Preceding{Group: boundWeb, Targets: []string{older}, Since: time.Now(),
+			Own: []string{"10.0.128.97:8080"}}, "", "1 targets, such as " + older},
+		"not confirmed, its own": {&bindings.Preceding{Group: boundWeb, Targets: []string{older}, Since: time.Now(),
+			Own: []string{since}}, since, "1 targets, such as " + older},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind", "nodes")
+			if x.record != nil {
+				all = append(all, recordOf(t, all, "web", *x.record)...)
+			}
+			clients, _ := boundCluster(t, all...)
+			in := &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(boundWeb)}
+			for _, ip := range []string{"10.0.128.98", "10.0.128.99"} {
+				in.Targets = append(in.Targets, elbv2types.TargetDescription{Id: aws.String(ip), Port: aws.Int32(8080)})
+			}
+			if _, err := clients.ELBV2.RegisterTargets(t.Context(), in); err != nil {
+				t.Fatal(err)
+			}
+			out, errOut, err := lbc(t, "", strings.Fields("plan -n shop -o json"+podlessFlag)...)
+			var got struct {
+				Bindings []struct {
+					Binding    string
+					Deregister []string
+					Findings   []struct{ Reason, Message string }
+				}
+			}
+			if err != nil || json.Unmarshal([]byte(out), &got) != nil || len(got.Bindings) != 1 {
+				t.Fatalf("%v\n%s%s", err, out, errOut)
+			}
+			b := got.Bindings[0]
+			if goes := strings.Join(b.Deregister, " "); !strings.HasPrefix(goes, x.goes) || x.goes == "" && goes != "" {
+				t.Errorf("deregisters %q, want %q", goes, x.goes)
+			}
+			note := ""
+			for _, d := range b.Findings {
+				if strings.Contains(d.Message, " targets, such as ") {
+					note = d.Message
+				}
+			}
+			if !strings.HasPrefix(note, x.stays) || x.stays == "" && note != "" {
+				t.Errorf("note %q, want %q", note, x.stays)
 			}
 		})
 	}

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
@@ -103,6 +104,11 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if path == at+"/"+plural.Resource {
 			answer, status = s.list(gvk.Kind, namespace), http.StatusOK
 		}
+		if name, ok := strings.CutPrefix(path, at+"/"+plural.Resource+"/"); ok && gvk.Kind == "ConfigMap" {
+			if o := s.get(gvk, namespace, name); o != nil {
+				answer, status = o, http.StatusOK
+			}
+		}
 	}
 	groups := map[string]*metav1.APIGroup{}
 	for at := range served {
@@ -142,6 +148,18 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// get is an object; nil = there is none.
+func (s *apiServer) get(of schema.GroupVersionKind, namespace, name string) client.Object {
+	for _, o := range s.objects {
+		gvk, err := apiutil.GVKForObject(o, s.scheme)
+		if err == nil && gvk == of && o.GetNamespace() == namespace && o.GetName() == name {
+			o.GetObjectKind().SetGroupVersionKind(gvk)
+			return o
+		}
+	}
+	return nil
 }
 
 func (s *apiServer) list(kind, namespace string) any {

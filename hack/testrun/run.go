@@ -75,9 +75,7 @@ func runSuite(ctx context.Context, s suite, o options) (*record, error) {
 	cmd.WaitDelay = time.Minute
 	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Env = append(cmd.Env, "TESTRUN_USAGE="+usage.Name())
-	if os.Getenv("GOGC") == "" { // a test binary lives for seconds: less collecting of garbage takes a fifth off its time
-		cmd.Env = append(cmd.Env, "GOGC=400")
-	}
+	cmd.Env = append(cmd.Env, garbage()...)
 	if s.race {
 		cmd.Env = append(cmd.Env, "CGO_ENABLED=1")
 	}

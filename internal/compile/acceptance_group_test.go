@@ -44,8 +44,8 @@ var disagreements = map[annotation.Key]struct {
 		"finding Ingress shop/b conflict: replacement policy"}},
 	// in turn
 	annotation.ExistingLoadBalancer: {first: "platform", second: "other", beside: notes{"ownership": "shared"},
-		want: []string{"finding Ingress shop/a notFound: load balancer platform does not exist",
-			"finding Ingress shop/b notFound: load balancer other does not exist"}},
+		want: []string{`finding Ingress shop/a notFound: load balancer "platform" does not exist`,
+			`finding Ingress shop/b notFound: load balancer "other" does not exist`}},
 	annotation.Capacity: {first: "CapacityUnits=100", second: "CapacityUnits=200", want: []string{
 		"finding Ingress shop/b conflict: "}},
 	annotation.Tags: {first: "k=1,same=x", second: "k=2,l=3,same=x", want: []string{

@@ -283,7 +283,7 @@ func (b *build) hiddenText(h *rules.Hidden) (text, remedy string) {
 	case ingress && overlap.Covers(h.Rule.Conditions, h.By.Conditions):
 		remedy += ", or remove one of the two rules"
 	case ingress && own:
-		remedy += ", or write this path before that one, both with pathType ImplementationSpecific"
+		remedy += ", or write the path of this rule before that of the other rule, both with pathType ImplementationSpecific"
 	case ingress && first.Order > rules.LowestOrder:
 		remedy += fmt.Sprintf(", or give this Ingress a group.order below %d, to come first", first.Order)
 	default:

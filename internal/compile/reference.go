@@ -34,8 +34,8 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 		if b.cfg.ExternalTargetGroups.Allow(o.Namespace, arn, name) {
 			return true
 		}
-		b.refuse(i, arn, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, which does not "+
-			"belong to this cluster", o.Namespace, name),
+		b.refuse(i, arn, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, because this "+
+			"target group does not belong to this cluster", o.Namespace, name),
 			fmt.Sprintf("the administrator of the controller can allow it with --external-target-groups=%s=%s",
 				o.Namespace, name))
 		return false

@@ -66,8 +66,8 @@ func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *f
 	}
 	name := s.Value
 	if lb == nil || strings.HasPrefix(name, "arn:") && lb.ARN != name {
-		return found(diag.LoadBalancerNotFound, "name a load balancer that exists; the controller looks for it again",
-			"load balancer %s does not exist", name)
+		return found(diag.LoadBalancerNotFound, "name a load balancer that exists, or create this one; the controller looks "+
+			"for it again without an edit", "load balancer %q does not exist", name)
 	}
 	if key, _, ours := naming.StackOf(b.cfg.Cluster, lb.ARN, lb.Tags); ours && key == b.e.Key { // it is about to be listed
 		return diag.Diagnostic{}, false
@@ -215,8 +215,8 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 			why = fmt.Sprintf("the listener is %s, and the object declares %s", other.Protocol, p.protocol)
 		}
 		b.note(i, diag.New(b.members[i].Object, source.Place(), diag.ListenerTaken,
-			fmt.Sprintf("another owner has the listener on port %d of load balancer %s, and keeps it: %s; the load "+
-				"balancer does not serve the object on this port", p.number, b.lb.Name, why),
+			fmt.Sprintf("the listener on port %d of load balancer %s belongs to another owner: %s; the load balancer does "+
+				"not serve the object on this port", p.number, b.lb.Name, why),
 			"use another port, or ask the owner to remove the listener"))
 	}
 	return false

@@ -87,8 +87,8 @@ func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 	if len(u.ofRoutes) == 0 {
 		return
 	}
-	consequence := fmt.Sprintf("; at the %s listener on port %d, clients of such a host get the certificate of another "+
-		"one", p.protocol, p.number)
+	consequence := fmt.Sprintf("; at the %s listener on port %d, clients of a host without certificate get that of "+
+		"another host", p.protocol, p.number)
 	if len(c.arns) == 0 {
 		consequence = untilThen(p)
 	}
@@ -106,8 +106,8 @@ func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 	o := b.members[gateway].Object
 	b.note(gateway, diag.New(o, "spec.listeners", diag.HostWithoutCertificate,
 		"no certificate covers these hosts of routes: "+strings.Join(whose, "; ")+consequence,
-		"request or import a certificate for the host in ACM, in the region of the load balancer, as the owner of the "+
-			"route can, too; or "+certificates.Naming(b.e.Key.Owner)))
+		"request or import a certificate for the host in ACM, in the region of the load balancer (the owner of the route "+
+			"can do this, too), or "+certificates.Naming(b.e.Key.Owner)))
 }
 
 // reportToRoutes copies the findings about certificates that the Gateway names for a port to the routes of the port.
@@ -143,8 +143,8 @@ func (b *build) noteNotCovered(c *gathered, p *port) {
 			told[h] = true
 		}
 	}
-	consequence := fmt.Sprintf("; at the %s listener on port %d, clients of such a host get the certificate of another "+
-		"one. Certificates of the listener: %s", p.protocol, p.number, listed)
+	consequence := fmt.Sprintf("; at the %s listener on port %d, clients of a host without certificate get that of "+
+		"another host. Certificates of the listener: %s", p.protocol, p.number, listed)
 	var ofRoutes []string
 	for n, i := range p.members {
 		m := &b.members[i]

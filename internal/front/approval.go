@@ -68,8 +68,8 @@ func Approval(w Input, desired *stack.Stack, o awsop.Observed, allowed consent.B
 	}
 	return policy.RefuseAll(plan.Guard{Code: diag.PlanNotApproved, Text: text,
 		Remedy: fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects that ask "+
-			"for an approval, such as %s; if no object of the load balancer has the annotation, the controller applies each "+
-			"plan without approval", by, digest, asks)}), nil
+			"for an approval, such as %s; to apply plans without approval, remove the annotation from all "+
+			"objects of the load balancer", by, digest, asks)}), nil
 }
 
 // asking are the members that decide and ask for approvals.

@@ -272,7 +272,7 @@ func TestListenerSetThatLosesIsTold(t *testing.T) {
 	const whose = "requests for hostname t.example.com on port 80 belong to HTTPRoute team/r, at listener http of " +
 		"Gateway infra/gw"
 	if said := c.said(diag.HostnameTaken); !strings.Contains(said, "ListenerSet mal/set: "+whose) ||
-		!strings.Contains(said, "or add namespace mal to annotation gateway.k8s.aws/settings-namespaces of Gateway infra/gw") ||
+		!strings.Contains(said, "or ask the owner of Gateway infra/gw to add namespace mal to its annotation gateway.k8s.aws/settings-namespaces") ||
 		!strings.Contains(said, "HTTPRoute mal/r: "+whose) {
 		t.Error(said)
 	}

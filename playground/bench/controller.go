@@ -62,9 +62,9 @@ func (c *controller) start() error {
 	}, c.args...)
 	var env []string
 	for _, v := range os.Environ() { // nothing by which the user's own AWS account or cluster could be reached
-		// nor GOGC, which a build may set
+		// nor GOGC and GOMEMLIMIT, which a build or test may set
 		if !strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "KUBE") && !strings.HasPrefix(v, "TMPDIR=") &&
-			!strings.HasPrefix(v, "GOGC=") {
+			!strings.HasPrefix(v, "GOGC=") && !strings.HasPrefix(v, "GOMEMLIMIT=") {
 			env = append(env, v)
 		}
 	}

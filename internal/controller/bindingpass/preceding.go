@@ -1,7 +1,6 @@
 package bindingpass
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,9 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -33,23 +30,9 @@ type Preceding struct {
 	Checkpoints *checkpoint.Writer // nil = a restart forgets
 
 	mu       sync.Mutex
-	of       map[string]precedingTargets // by namespace and name
-	exists   map[string]bool             // the bindings over which passes have begun
-	restored bool                        // what earlier processes kept is known, if that was anything
-}
-
-// precedingTargets are the targets that were registered in a target group before a binding came.
-type precedingTargets struct {
-	UID     types.UID `json:"uid"`
-	Group   string    `json:"group"` // ARN; empty = the targets are not known
-	Targets []string  `json:"targets,omitempty"`
-	// Since is when the targets were read, until another read confirms them; Own are the keys of targets that the binding
-	// has wanted until then.
-	Since time.Time `json:"since,omitzero"`
-	Own   []string  `json:"own,omitempty"`
-	// Registered are the keys of the targets that the binding registered in Shared, a target group that it shares.
-	Shared     string   `json:"shared,omitempty"` // ARN
-	Registered []string `json:"registered,omitempty"`
+	of       map[string]bindings.Preceding // by namespace and name
+	exists   map[string]bool               // the bindings over which passes have begun
+	restored bool                          // what earlier processes kept is known, if that was anything
 }
 
 // protectedTargets says which targets a binding never deregisters. The zero value says that nothing is known: only what
@@ -67,7 +50,7 @@ func (p *Preceding) Restore(restored checkpoint.Restored) {
 	defer p.mu.Unlock()
 	p.restored = true
 	for id, text := range restored.Entries {
-		var t precedingTargets
+		var t bindings.Preceding
 		if id.Kind == checkpoint.Preceding && json.Unmarshal(text, &t) == nil {
 			if _, known := p.of[id.Name]; !known {
 				p.put(id.Name, t)
@@ -100,9 +83,9 @@ func (p *Preceding) touchKnown(name string) {
 	}
 }
 
-func (p *Preceding) put(name string, t precedingTargets) {
+func (p *Preceding) put(name string, t bindings.Preceding) {
 	if p.of == nil {
-		p.of = map[string]precedingTargets{}
+		p.of = map[string]bindings.Preceding{}
 	}
 	p.of[name] = t
 }
@@ -115,9 +98,9 @@ func (p *Preceding) read() bool {
 }
 
 // get is what is kept of a binding; known is false if that is nothing.
-func (p *Preceding) get(o *v1beta1.TargetGroupBinding) (t precedingTargets, known bool) {
+func (p *Preceding) get(o *v1beta1.TargetGroupBinding) (t bindings.Preceding, known bool) {
 	if p == nil {
-		return precedingTargets{}, false
+		return bindings.Preceding{}, false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,7 +110,7 @@ func (p *Preceding) get(o *v1beta1.TargetGroupBinding) (t precedingTargets, know
 
 // enter keeps what is known of a binding. A process that crashes before the next write of checkpoints loses it: a later
 // one takes every registered target for one that preceded.
-func (p *Preceding) enter(o *v1beta1.TargetGroupBinding, t precedingTargets) {
+func (p *Preceding) enter(o *v1beta1.TargetGroupBinding, t bindings.Preceding) {
 	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,7 +156,7 @@ func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindi
 		}
 		t, kept = b.Preceding.get(o)
 	}
-	switch kept = kept && t.Group == o.Spec.TargetGroupARN; {
+	switch kept = kept && t.Of(o); {
 	case kept && t.Since.IsZero():
 		return protectedTargets{keys: b.stillPreceding(o, t, of), known: true}, nil
 	case kept:
@@ -203,13 +186,13 @@ func leaving(o *v1beta1.TargetGroupBinding) bool { return o.DeletionTimestamp !=
 
 // stillPreceding are the keys of the targets that preceded a binding, without those that are its pods and nodes since:
 // one that was not ready when the targets were read.
-func (b *Reconciler) stillPreceding(o *v1beta1.TargetGroupBinding, t precedingTargets, of bindings.Targets) (
+func (b *Reconciler) stillPreceding(o *v1beta1.TargetGroupBinding, t bindings.Preceding, of bindings.Targets) (
 	keys map[string]bool) {
 	keys = registrar.KeySet(t.Targets)
 	if len(keys) > 0 {
-		for e := range ported(of) {
-			if ownEndpoint(o, e) {
-				delete(keys, e.Key())
+		for key, mine := range bindings.WantedKeys(o, of) {
+			if mine {
+				delete(keys, key)
 			}
 		}
 	}
@@ -218,18 +201,6 @@ func (b *Reconciler) stillPreceding(o *v1beta1.TargetGroupBinding, t precedingTa
 		b.Preceding.enter(o, t)
 	}
 	return keys
-}
-
-// ported yields endpoints, each with the port of its target.
-func ported(of bindings.Targets) iter.Seq[registrar.Endpoint] {
-	return func(yield func(registrar.Endpoint) bool) {
-		for _, at := range of.Endpoints.All() {
-			e := *at
-			if e.Port = cmp.Or(e.Port, of.Port); !yield(e) {
-				return
-			}
-		}
-	}
 }
 
 // precedingNew finds and keeps the targets that are registered before a binding has registered any. If AWS does not
@@ -277,7 +248,7 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 	}
 	t, kept := b.Preceding.get(o)
 	if !kept {
-		t = precedingTargets{}
+		t = bindings.Preceding{}
 	}
 	t.UID, t.Group, t.Targets, t.Since, t.Own = o.UID, o.Spec.TargetGroupARN, found, b.Now(),
 		slices.Sorted(maps.Keys(own))
@@ -291,17 +262,7 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 // process registered, those of wanted, and pods of its namespace, whose addresses no other namespace has.
 func (b *Reconciler) notOwned(ctx context.Context, o *v1beta1.TargetGroupBinding, of bindings.Targets,
 	health []registrar.Health, wanted map[string]bool) (found []string, err error) {
-	own, others := b.Registry.Own(b.group(o)), map[string]string{} // addresses by key
-	for _, h := range health {
-		if !h.Draining() && !own[h.Key()] && !wanted[h.Key()] {
-			others[h.Key()] = h.ID
-		}
-	}
-	for e := range ported(of) {
-		if ownEndpoint(o, e) {
-			delete(others, e.Key())
-		}
-	}
+	others := bindings.NotOwned(o, of, health, b.Registry.Own(b.group(o)), wanted)
 	if TargetsPods(o) && len(others) > 0 {
 		ofPods, err := b.addressesOfPods(ctx, o, maps.Values(others))
 		if err != nil {
@@ -331,20 +292,7 @@ func (b *Reconciler) podAddresses(ctx context.Context, namespace string, address
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range pods {
-		if p.Spec.HostNetwork || registrar.Ended(p) { // others have the address
-			continue
-		}
-		for _, ip := range registrar.Addresses(p) {
-			of[ip] = true
-		}
-	}
-	return of, nil
-}
-
-// ownEndpoint reports whether an endpoint is a pod or node of the binding, and no address without a pod.
-func ownEndpoint(o *v1beta1.TargetGroupBinding, e registrar.Endpoint) bool {
-	return e.Pod != "" || o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeInstance
+	return bindings.PodAddresses(pods), nil
 }
 
 // served reports whether a binding may have registered targets.
@@ -379,7 +327,7 @@ func (p *Preceding) noteServed(o *v1beta1.TargetGroupBinding) {
 		return
 	}
 	if _, kept := p.get(o); !kept && p.read() { // else the entry would replace what is read later
-		p.enter(o, precedingTargets{UID: o.UID})
+		p.enter(o, bindings.Preceding{UID: o.UID})
 	}
 }
 
@@ -410,20 +358,16 @@ func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inv
 // it, and those that others may have registered since.
 func (b *Reconciler) keptTargets(o *v1beta1.TargetGroupBinding, preceding map[string]bool, notOurs []string) (
 	found diag.List) {
-	note := func(keys []string, why string) {
-		found = append(found, diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetsKept,
-			fmt.Sprintf("%d targets, such as %s, stay registered: %s", len(keys), keys[0], why),
-			"deregister them in AWS if nothing needs them"))
-	}
 	switch {
 	case len(notOurs) == 0:
 	case o.Spec.MultiClusterTargetGroup:
-		note(notOurs, "the record of this binding names them, but they may be targets of others")
+		found = append(found, bindings.TargetsStay(o, notOurs,
+			"the record of this binding names them, but they may be targets of others"))
 	case b.OtherNamespaces != nil:
 		found = append(found, b.OtherNamespaces.registeredByOthers(o, notOurs))
 	}
 	if len(preceding) > 0 {
-		note(slices.Sorted(maps.Keys(preceding)), "they may have been registered before this binding")
+		found = append(found, bindings.PrecedingStay(o, preceding))
 	}
 	return found
 }

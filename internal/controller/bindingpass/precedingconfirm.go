@@ -26,17 +26,18 @@ const (
 
 // unconfirmed is what stays registered while one read alone says which targets preceded a binding, and keeps which ones
 // the binding wants meanwhile. When it is time, it reads again; for a binding that ends it does neither.
-func (b *Reconciler) unconfirmed(ctx context.Context, o *v1beta1.TargetGroupBinding, t precedingTargets,
+func (b *Reconciler) unconfirmed(ctx context.Context, o *v1beta1.TargetGroupBinding, t bindings.Preceding,
 	of bindings.Targets) protectedTargets {
 	out := protectedTargets{keys: registrar.KeySet(t.Targets), own: registrar.KeySet(t.Own), known: true}
 	if leaving(o) {
 		return out
 	}
 	own, wanted := out.own, map[string]bool{}
-	for e := range ported(of) {
-		wanted[e.Key()] = ownEndpoint(o, e)
+	for key, mine := range bindings.WantedKeys(o, of) {
+		if mine {
+			wanted[key] = true
+		}
 	}
-	maps.DeleteFunc(wanted, func(_ string, own bool) bool { return !own })
 	maps.Copy(own, wanted)
 	maps.Copy(own, b.Registry.Own(b.group(o)))
 	if len(own) > len(t.Own) {

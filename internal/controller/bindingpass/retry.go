@@ -24,8 +24,8 @@ const longestLimited = 20 * time.Second
 // way.
 const listingPause = 2 * time.Second
 
-// retryAfter counts a failure to register or deregister, and is the pause before the next attempt: AWS's own time if it
-// refused for its limits. An address whose zone is not known yet may be refused for that.
+// retryAfter counts a failure to register or deregister, and is the pause before the next attempt: limited, which
+// internal/aws/apply chose, if AWS throttled the call. An address whose zone is not known yet may be refused for that.
 func (b *Reconciler) retryAfter(binding types.NamespacedName, err error, limited time.Duration,
 	zonesKnown bool) time.Duration {
 	n, pause := b.Failures.Failed(binding)

@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -83,7 +84,7 @@ func (p *Preceding) registered(ctx context.Context, o *v1beta1.TargetGroupBindin
 func (p *Preceding) noteRegistered(o *v1beta1.TargetGroupBinding, in string, keys []string) {
 	t, known := p.get(o)
 	if !known {
-		t = precedingTargets{}
+		t = bindings.Preceding{}
 	}
 	t.UID, t.Shared, t.Registered = o.UID, in, keys
 	p.enter(o, t)
@@ -158,9 +159,9 @@ func (b *Reconciler) ownAmong(ctx context.Context, whose *ownership, recorded ma
 	if err != nil {
 		return nil, err
 	}
-	for e := range ported(of.Targets) {
-		if recorded[e.Key()] && ownEndpoint(o, e) {
-			own = append(own, e.Key())
+	for key, mine := range bindings.WantedKeys(o, of.Targets) {
+		if recorded[key] && mine {
+			own = append(own, key)
 		}
 	}
 	return own, nil

@@ -134,11 +134,10 @@ func NewObserved(t *testing.T, profile account.Profile, calls func(ctx context.C
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	atEnd(t, func() {
 		if err := sim.Close(); err != nil {
 			t.Error(err)
 		}
-		sim = nil // package testing keeps the function until the parent test ends, which may be thousands of labs later
 	})
 	scheme, err := readable.Scheme()
 	if err != nil {

@@ -29,7 +29,7 @@ func (l *Lab) sharing(c client.Client) client.Client {
 		return c
 	}
 	out := &sharedReads{WithWatch: whole}
-	l.Cleanup(func() {
+	atEnd(l, func() {
 		for _, o := range out.changed() {
 			l.Errorf("a reader of %T %s/%s has changed the object in the cache", o, o.GetNamespace(), o.GetName())
 		}

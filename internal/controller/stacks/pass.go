@@ -54,6 +54,7 @@ type attempt struct {
 	lists     uint64 // Inventory.Lists before the stack was compiled
 	observed  awsop.Observed
 	plan      plan.Plan
+	held      bool // the plan is not confirmed, because a hold stops it
 	result    apply.Result
 	outcome   outcome
 	unwritten refusedWrites   // writes to members that the API server refused

@@ -179,7 +179,7 @@ func (p *pass) confirmed(ctx context.Context) error {
 	s := p.reconciler
 	foreign := map[string]int{}
 	replan := func() { p.plan = s.plan(p.basis(foreign)) }
-	if s.Holds.OfKey(p.key) != nil { // no step of the plan is executed
+	if p.held = s.Holds.OfKey(p.key) != nil; p.held { // no step of the plan is executed
 		replan()
 		return nil
 	}
@@ -245,8 +245,7 @@ func (p *pass) contradicted(ctx context.Context) (disowned []string, news bool, 
 	return disowned, news, nil
 }
 
-// finishPlan applies the final policies. After its last line the decision is final: the plan does not change any
-// longer.
+// finishPlan applies the final policies.
 func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 	s := p.reconciler
 	s.Bindings.notePlanned(p.compiled.Stack, &p.plan, p.observed)
@@ -261,8 +260,10 @@ func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 	from := p.basis(nil)
 	from.approved = approved
 	_, final := s.policies(from, func() { p.stopped = true })
-	p.plan = p.plan.Under(final...)
-	return queue.Exit{}
+	p.plan = p.plan.Under(final...) // the decision is final: the plan does not change any longer
+
+	ended := p.held && s.Holds.OfKey(p.key) == nil // the hold, since nothing was confirmed because of it
+	return queue.Exit{Again: ended}
 }
 
 // errConsentChanged is the error of a pass that rests on a consent which AWS no longer has.

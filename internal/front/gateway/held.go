@@ -120,8 +120,8 @@ func (t *translation) mayTake(namespace string) string {
 // trusted is what the author of a ListenerSet of a namespace can do about what belongs to others: something instead, or
 // get their consent.
 func (t *translation) trusted(instead, namespace string) string {
-	return fmt.Sprintf("%s, or add namespace %s to annotation %s of Gateway %s/%s", instead, namespace,
-		annotation.GatewaySettingsNamespaces, t.Gateway.Namespace, t.Gateway.Name)
+	return fmt.Sprintf("%s, or ask the owner of Gateway %s/%s to add namespace %s to its annotation %s", instead,
+		t.Gateway.Namespace, t.Gateway.Name, namespace, annotation.GatewaySettingsNamespaces)
 }
 
 // deciders are the namespaces that decide what listeners of the Gateway share: that of the Gateway, and those that the

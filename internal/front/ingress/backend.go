@@ -38,7 +38,7 @@ func (t *translation) instead(service string) string {
 	switch _, _, declared := t.read.Raw(action); {
 	case strings.Contains(service, "/"):
 		return "name a Service of the namespace of the Ingress, without a slash; for one of another namespace, put an " +
-			"Ingress into that namespace and let it join a group"
+			"Ingress into that namespace and share the load balancer by annotation group.name"
 	case declared:
 		return fmt.Sprintf("for annotation %s, write port name %s in the backend; else create the Service, or correct its "+
 			"name", action, useAnnotation)

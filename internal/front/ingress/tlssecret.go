@@ -76,8 +76,8 @@ func (t *translation) checkCovered(c intent.Certificate, names facts.Names, host
 func (t *translation) keyPair(name string, source intent.Source) (pair *stack.KeyPair, names []string) {
 	full := t.ingress.Namespace + "/" + name
 	report := func(c diag.Code, text, remedy string) {
-		t.findings.Add(diag.New(Object(t.ingress), source.Path(), c, text+"; if a certificate was imported "+
-			"from it before, that certificate stays in use",
+		t.findings.Add(diag.New(Object(t.ingress), source.Path(), c, text+"; until this is fixed, a certificate "+
+			"that was imported from the Secret before stays in use",
 			remedy).In(diag.Certificate))
 	}
 	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create the Secret with type " +

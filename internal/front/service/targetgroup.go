@@ -65,8 +65,8 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 			same = "nodePort"
 		}
 		t.report("", at, diag.UnansweredHealthCheck, text, "set annotation "+string(annotation.ServiceHCPort)+
-			" to a port on which the targets accept TCP connections, or add a TCP port with the "+same+" of the UDP port to "+
-			"the Service")
+			" to a port on which the targets accept TCP connections, or add to the Service a TCP port with the same "+
+			same+" as the UDP port")
 	}
 	t.noteResets(g, svc, at)
 	return g
@@ -88,8 +88,9 @@ func (t *translation) noteResets(g *intent.TargetGroup, svc *corev1.Service, at 
 	if has, _ := t.view.NamespaceLabels(svc.Namespace, drain.NamespaceLabel); has[drain.NamespaceLabel] != drain.Enabled {
 		return
 	}
-	t.report("", at, diag.ConnectionsReset, "with externalTrafficPolicy: Local, a node becomes unhealthy when its last "+
-		"ready pod begins to end, and AWS resets all connections to the node, also those that this pod still serves",
+	t.report("", at, diag.ConnectionsReset, "with externalTrafficPolicy: Local, a node becomes an unhealthy target when "+
+		"its last ready pod starts to terminate, and AWS resets all connections to the node, also those that this pod still "+
+		"serves",
 		fmt.Sprintf("set annotation %s: %s=false", annotation.ServiceTGAttributes, terminatesUnhealthy))
 }
 

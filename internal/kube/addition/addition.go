@@ -139,8 +139,8 @@ func (u Use) Text() string { return u.Field + ": " + u.Missing() }
 
 // Missing is Text without the field.
 func (u Use) Missing() string {
-	return fmt.Sprintf("the AWS Load Balancer Controller does not have this %s, and this controller runs with --%s, "+
-		"which refuses it", u.Row.Sort, FlagName)
+	return fmt.Sprintf("the AWS Load Balancer Controller does not have this %s, so nobody may add it while --%s is set",
+		u.Row.Sort, FlagName)
 }
 
 // Remedy is the way out of a refusal.
@@ -287,7 +287,7 @@ var flagRows = []struct {
 		"Load balancers whose objects declare no IP address type become ipv4 again: declare the type on each object first."},
 	{"deletion-brake", Changed, "Deletions have no limit."},
 	{"deregistration-brake", Changed, "Deregistrations have no limit."},
-	{"delete-orphans-after", Ignored, "Without effect in this controller, too."},
+	{"delete-orphans-after", Ignored, "Nothing changes: this controller accepts the flag, but ignores it."},
 	{"assumable-roles", Changed, "TargetGroupBindings may name every role that the controller's role may assume."},
 	{"existing-load-balancers", Changed, "Objects do not share or adopt load balancers of other owners."},
 	{"bindable-target-groups", Changed, "TargetGroupBindings may name every target group."},
@@ -302,7 +302,7 @@ var flagRows = []struct {
 	{"max-rules-per-security-group", Ignored, "AWS refuses rules beyond the quota."},
 	{"exclude-ip-targets-by-node-label", Changed, "Pods on nodes with the label " +
 		"node.kubernetes.io/exclude-from-external-load-balancers are targets again."},
-	{"enable-node-drain-condition", Ignored, "Without effect in this controller, too."},
+	{"enable-node-drain-condition", Ignored, "Nothing changes: this controller accepts the flag, but ignores it."},
 	{"open-readiness-gates-after", Ignored, "Readiness gates of pods with an unusable target group stay closed."},
 	{"enable-tls-secret-import", Ignored, "Secrets are not imported; see the annotation import-tls-secrets."},
 	{"trust-store-bucket", Ignored, "spec.tls.frontend of Gateways is not read."},
@@ -325,7 +325,7 @@ var flagRows = []struct {
 	{"metrics-secure", Changed, "Metrics are served by plain HTTP to everybody who reaches the port."},
 	{"metrics-cert-dir", Changed, "Metrics are served by plain HTTP to everybody who reaches the port."},
 	{"pprof-bind-addr", Ignored, "Profiles are not served."},
-	{"console-bind-addr", Ignored, "Without effect in this controller, too."},
+	{"console-bind-addr", Ignored, "Nothing changes: this controller accepts the flag, but ignores it."},
 	{"otlp-traces-endpoint", Ignored, "Traces are not sent."},
 	{"otlp-traces-sampling-ratio", Ignored, "Traces are not sent."},
 	{"webhook-bind-host", Ignored, "The webhooks listen at all addresses."},

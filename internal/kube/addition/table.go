@@ -33,7 +33,7 @@ func policies() (out []Row) {
 		after: "Not read: the existing controller creates and changes a load balancer for each such object. It leaves a " +
 			"shared load balancer, with the listeners and rules on it, without an owner.",
 		before: "Delete objects with ownership shared or observed, or let the existing controller create a load balancer " +
-			"for them. A load balancer that was adopted stays.",
+			"for them. Objects that adopted a load balancer keep this load balancer.",
 	}, {
 		ingress: "alb.ingress.kubernetes.io/existing-load-balancer",
 		service: "service.beta.kubernetes.io/aws-load-balancer-existing", gateway: "gateway.k8s.aws/existing-load-balancer",
@@ -182,7 +182,7 @@ func gateways() []Row {
 		{Sort: Annotation, Name: "gateway.k8s.aws/rule-construction", Harmless: []string{"compatible"}, Recorded: true,
 			Effect: Changed,
 			After: "Not read: the existing controller creates the Gateway's rules in its own form and deletes the others. " +
-				"Requests that the Gateway API routes in another way than the existing controller get another answer.",
+				"If the existing controller routes a request differently than the Gateway API demands, the answer changes.",
 			Before: "Write the value compatible. The rules then change while this controller runs, without a lost request. " +
 				"The plan shows which rules change.",
 			Command: "kubectl annotate KIND -n NAMESPACE NAME gateway.k8s.aws/rule-construction=compatible --overwrite"},
@@ -204,8 +204,9 @@ func gateways() []Row {
 		{Sort: Field, On: "Gateway", Name: "spec.addresses[].value", Effect: Changed,
 			After: "Not read: the network load balancer in front of an ALB is deleted with its addresses, and a network load " +
 				"balancer that is replaced gets other addresses.",
-			Before: "Point DNS at the hostname of the load balancer, then remove the addresses. For a network load balancer, " +
-				"declare eipAllocation in loadBalancerSubnets of the LoadBalancerConfiguration instead."},
+			Before: "If the Gateway has an ALB, point DNS at the hostname of the ALB, then remove the addresses. If the " +
+				"Gateway has a network load balancer, replace the addresses by eipAllocation in loadBalancerSubnets of the " +
+				"LoadBalancerConfiguration."},
 		// The definition of Gateways demands it of listeners that end TLS, so that objects of the existing controller have
 		// it too.
 		{Sort: Field, On: "Gateway", Name: CertificateRefs, Judged: true, Effect: Changed,

@@ -31,6 +31,8 @@ func TestPageHasRowOfEachAnnotation(t *testing.T) {
 			t.Errorf("%s: the row says %q, and it is a policy: %v", e.Key, row, isPolicy)
 		case e.Merge != "" && row == "a member's own":
 			t.Errorf("%s: the row says %q, and its values are merged: %s", e.Key, row, e.Merge)
+		case e.Merge == "" && e.Scope != OnGateway && e.Scope != OnService && strings.HasPrefix(row, "shared"):
+			t.Errorf("%s: the row says %q, and Merge is empty", e.Key, row)
 		}
 	}
 }

@@ -20,7 +20,8 @@ var accountChecks = []Check{{
 	Name: "cluster-name-differs", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Objects}, Skip: withoutName,
 	About: "TargetGroupBindings of this cluster name target groups that were created under another cluster name. With " +
-		"the configured name, the controller does not recognize the existing load balancers, and creates all of them again.",
+		"the configured name, the controller does not recognize the existing load balancers. While all LoadBalancer " +
+		"objects have the other name, it changes nothing; without such objects, it would create all load balancers again.",
 	Remedy: "set --cluster-name (value clusterName) to the name in the tags",
 	Find:   foreignBindings,
 }, {
@@ -38,7 +39,7 @@ var accountChecks = []Check{{
 	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Network, doctor.Objects}, Skip: withoutName,
 	About: "A load balancer, target group or security group has the cluster's tags, and no object claims it by the " +
 		"object's name, finalizer, group or status. The objects were deleted while no controller ran. The resource costs " +
-		"money. A TargetGroupBinding of such a stack is a finding as well.",
+		"money. A TargetGroupBinding of such a target group is a finding as well.",
 	Remedy: doctor.OrphanRemedy,
 	Find:   orphans,
 }}

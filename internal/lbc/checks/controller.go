@@ -15,8 +15,8 @@ var controllerChecks = []Check{{
 	About: "The cluster has no Deployment of the controller. Before the installation, the severity is note. The " +
 		"severity is error if objects have the controller's finalizers, because the deletion of these objects never ends. " +
 		"The severity is also error if remaining webhooks block the creation of objects.",
-	Remedy: "install the controller; to remove the controller for good, first delete its objects while the controller " +
-		"runs, then the controller, then its webhook configurations",
+	Remedy: "install the controller; to remove the controller for good, first delete the objects that it serves, while " +
+		"it runs, then the controller, then its webhook configurations",
 	Find: absentController,
 }, {
 	Name: "controller-unready", Severity: doctor.Error,

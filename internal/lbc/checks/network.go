@@ -14,7 +14,7 @@ import (
 
 var networkChecks = []Check{{
 	Name: "vpc-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.Network},
-	About:  "The account has no such VPC in the region.",
+	About:  "The account has no VPC with the id of --aws-vpc-id in the region.",
 	Remedy: "correct --aws-vpc-id and --aws-region, or use credentials of the VPC's account",
 	Find: func(f *Facts) []doctor.Finding {
 		if f.VPCExists {
@@ -39,7 +39,7 @@ var networkChecks = []Check{{
 }, {
 	Name: "subnet-addresses", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Network}, Skip: withoutVPC,
 	About: "A subnet that is tagged for load balancers has fewer than eight free addresses: AWS refuses to create a " +
-		"load balancer in the subnet, and its existing load balancers cannot grow.",
+		"load balancer in the subnet, and existing load balancers in the subnet cannot grow.",
 	Remedy: "free addresses, or tag a larger subnet of the zone instead",
 	Find:   fullSubnets,
 }, {
@@ -52,7 +52,7 @@ var networkChecks = []Check{{
 		"`SecurityGroupUnclear`. The severity is error if the controller chooses no security group, because traffic then " +
 		"does not reach the node.",
 	Remedy: "keep the tag " + naming.SubnetClusterTagPrefix +
-		"CLUSTER on exactly one of the groups, or name it by --node-security-group; if several groups have the tag, " +
+		"CLUSTER on exactly one of the groups, or name the group by --node-security-group; if several groups have the tag, " +
 		"--service-target-eni-security-group-tags selects one of them",
 	Find: ambiguousGroups,
 }}

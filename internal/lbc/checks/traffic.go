@@ -30,7 +30,7 @@ var trafficChecks = []Check{{
 	Name: "endpoints-unregistered", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.TargetHealth, doctor.Workloads, doctor.Objects},
 	About: "Pods that have been ready for more than half a minute are not registered in the target group of their " +
-		"TargetGroupBinding, or no node is registered.",
+		"TargetGroupBinding. If nodes are the targets, no node is registered.",
 	Remedy: "check that the controller runs and has a leader, and read the events of the TargetGroupBinding",
 	Find:   unregisteredEndpoints,
 }, {

@@ -28,8 +28,9 @@ var webhookChecks = []Check{{
 	Find: expiringWebhookCertificates,
 }, {
 	Name: "webhook-certificate-untrusted", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
-	About: "The authority in the CA bundle has not signed the serving certificate, or the certificate has other names: " +
-		"the API server refuses it (x509: certificate signed by unknown authority).",
+	About: "The authority in the CA bundle has not signed the serving certificate, or the certificate is not for the " +
+		"name of the webhooks' Service: the API server refuses the certificate (x509: certificate signed by unknown " +
+		"authority).",
 	Remedy: "write the authority of the Secret into the CA bundle: restart the controller with --webhook-cert-secret, " +
 		"or run helm upgrade; let GitOps tools ignore the bundle and the Secret",
 	Find: untrustedCertificates,

@@ -49,6 +49,8 @@ type BindingInput struct {
 	Explained bool
 	// Recorded is as in Cluster.
 	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
+	// Preceding is as in Cluster.
+	Preceding func(ctx context.Context, namespace, name string) (record bindings.Preceding, known bool)
 	// Former is the binding of the cluster as it is before the plan; nil = there is none.
 	Former func(namespace, name string) *v1beta1.TargetGroupBinding
 	// Unread is why the endpoints of a namespace, or the nodes, could not be read; nil = they were.

@@ -111,6 +111,18 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 // syncWith makes the request. Of what the controller keeps it is known which targets serve once they have been read.
 func (p *bindingPlanner) syncWith(ctx context.Context, registry *registrar.Registry, q registrar.Request,
 	b *plannedBinding) (registrar.Change, error) {
+	ofUser, err := p.ofUser(ctx, b)
+	if err != nil {
+		return registrar.Change{}, err
+	}
+	if ofUser {
+		q.Keep = true // until it is known what is registered
+		if change, err := registry.Sync(ctx, q); err != nil {
+			return change, err
+		}
+		q.Keep = false
+		p.protect(ctx, &q, b)
+	}
 	if !b.kept {
 		return registry.Sync(ctx, q)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
 // Account is the state of AWS, as the inventory provides it.
@@ -43,6 +44,9 @@ type Cluster struct {
 	// Recorded are the keys of the targets that the cluster registered through a binding of a target group that clusters
 	// share. Where it is nil, which of them are other clusters' is not known, and none counts as theirs.
 	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
+	// Preceding is the record of the targets that may be older than a binding, from a checkpoint; nil = no checkpoint is
+	// read.
+	Preceding func(ctx context.Context, namespace, name string) (record bindings.Preceding, known bool)
 	// Memory is what the controller remembers of a stack; nil = it is not known, of the stack or of any. A plan with it is
 	// the controller's next one: last valid versions serve, and settings in effect stay in effect.
 	Memory func(ctx context.Context, key stack.Key) *compile.Memory

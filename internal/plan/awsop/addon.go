@@ -79,20 +79,8 @@ func (o ModifyCapacityReservation) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.Capacity = &o.Units })
 }
 
-// Firewall is a generation of AWS WAF; each has web ACLs of its own.
-type Firewall struct {
-	On   AddOn
-	What string
-	Of   func(*stack.AddOns) **string      // its part of the add-ons
-	Op   func(stack.Ref, string) Operation // of a web ACL; "" = none
-}
-
-// Firewalls are the generations of AWS WAF, the present one first.
-var Firewalls = []Firewall{
-	{AddOnWebACL, "web ACL", func(a *stack.AddOns) **string { return &a.WebACL }, webACLOp},
-}
-
-func webACLOp(r stack.Ref, arn string) Operation {
+// SetWebACL returns the operation after which a load balancer has the web ACL of an ARN, or none if it is empty.
+func SetWebACL(r stack.Ref, arn string) Operation {
 	if arn == "" {
 		return DisassociateWebACL{r}
 	}
@@ -101,11 +89,7 @@ func webACLOp(r stack.Ref, arn string) Operation {
 
 // NoAddOns returns what a new load balancer has.
 func NoAddOns() stack.AddOns {
-	out := stack.AddOns{Shield: new(bool), Capacity: new(int32)}
-	for _, f := range Firewalls {
-		*f.Of(&out) = new(string)
-	}
-	return out
+	return stack.AddOns{WebACL: new(string), Shield: new(bool), Capacity: new(int32)}
 }
 
 // Protects reports whether an operation gives a load balancer something that protects it.

@@ -2,7 +2,6 @@ package diff
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -36,7 +35,7 @@ func (d *differ) addOns(r stack.Ref, have *awsop.LoadBalancer, w stack.LoadBalan
 		d.step(a, r, plan.Cosmetic, awsop.ModifyIpPools{LoadBalancer: r, Pool: w.IPAMPool},
 			change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
 	}
-	d.webACLs(add, r, &was, w)
+	d.webACL(add, r, &was, w)
 	d.capacity(add, r, &was, w)
 	d.shield(add, r, &was, w)
 }
@@ -57,27 +56,14 @@ func (d *differ) capacity(add func(awsop.AddOn, awsop.Operation, string) *plan.S
 	}
 }
 
-// webACLs plans web ACLs. AWS refuses a web ACL of one generation while the load balancer has one of another, so
-// removals come first.
-func (d *differ) webACLs(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref,
+func (d *differ) webACL(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref,
 	was *awsop.LoadBalancer, w stack.LoadBalancer) {
-	order := slices.Clone(awsop.Firewalls)
-	if oldest := *awsop.Firewalls[len(awsop.Firewalls)-1].Of(&w.AddOns); oldest != nil && *oldest == "" {
-		slices.Reverse(order)
+	want := w.WebACL
+	if want == nil || was.WebACL == nil && d.unavailable(awsop.AddOnWebACL, was.Unread) == nil {
+		return
 	}
-	var first plan.StepID
-	for _, f := range order {
-		have, want := *f.Of(&was.AddOns), *f.Of(&w.AddOns)
-		if want == nil || have == nil && d.unavailable(f.On, was.Unread) == nil {
-			continue
-		}
-		if known, now := text(have); !known || now != *want {
-			s := add(f.On, f.Op(r, *want), change(f.What, shown(known, now), orNone(*want)))
-			s.Follow(first)
-			if *want == "" {
-				first = s.ID
-			}
-		}
+	if known, now := text(was.WebACL); !known || now != *want {
+		add(awsop.AddOnWebACL, awsop.SetWebACL(r, *want), change("web ACL", shown(known, now), orNone(*want)))
 	}
 }
 

@@ -69,9 +69,9 @@ func (d *differ) stays(old *awsop.LoadBalancer) *plan.Guard {
 			Code: diag.DeletionWithoutConsent,
 			Text: fmt.Sprintf("the controller does not delete load balancer %s: it was adopted from another owner, and its "+
 				"tags do not allow the deletion", old.Name),
-			Remedy: fmt.Sprintf("undo the edit that would replace the load balancer, or ask its former owner to set tag "+
-				"%s: %s/NAMESPACE on it, with the namespace of your object",
-				naming.DeletableByTag, d.want.Cluster),
+			Remedy: fmt.Sprintf("if an edit replaces this load balancer by another one, undo the edit; or ask the former "+
+				"owner to set tag %s: %s/NAMESPACE on load balancer %s, where NAMESPACE is the namespace of your object",
+				naming.DeletableByTag, d.want.Cluster, old.Name),
 		}
 	case d.protected(old):
 		return Protected(old.Name)

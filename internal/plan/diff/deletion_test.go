@@ -27,7 +27,8 @@ func deletions() []deletionCause {
 	return []deletionCause{
 		{"All objects of the load balancer are being deleted", "the objects' `deletionTimestamp`, read by `front`",
 			"deletion protection; tags read again", stack.ObjectsDeleted},
-		{"No object declares it any more, and at least one of them exists: another class, type or group",
+		{"No object declares it any more, but at least one object that declared it still exists. For example, an edit " +
+			"changed the object's class, type or group",
 			"the front ends, from valid values only, by `front`", "deletion protection; tags read again; `--deletion-brake`",
 			stack.NotDeclared},
 		{"A shard of an Ingress group has no hosts any more", "`front`, as the shard is empty (`front/shards.go`)",
@@ -61,7 +62,10 @@ type disappearance struct {
 // disappearances is the second table of docs/operations/deletions.md: each is a case of a cause in deletions,
 // or of none.
 func disappearances() []disappearance {
-	const holds, admits = "nothing is deleted, with a finding", "TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer"
+	const (
+		holds  = "the controller deletes nothing, and reports a [finding](../findings.md)"
+		admits = "TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer"
+	)
 	return []disappearance{
 		{"A namespace is deleted, with its objects", "its objects are deleted, and their load balancers with them; no " +
 			"brake limits that", "TestDeletedNamespaceDeletesItsLoadBalancers"},
@@ -71,26 +75,28 @@ func disappearances() []disappearance {
 			"its objects no longer declare their load balancers; `--deletion-brake` limits the deletions",
 			"TestManyDeletionsThatNoObjectAskedForWaitForConsent"},
 		{"`--load-balancer-class` changes, or `EnableServiceController` is switched off",
-			"nothing is deleted, with a finding, until the Service is deleted; for a Service of another class, " +
-				"`allow-deletion` also consents", "TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong"},
-		{"Objects vanish without a deletion that their finalizers see",
+			holds + ", until the Service is deleted. If the Service has another class than the flag, `allow-deletion` also " +
+				"permits the deletion", "TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong"},
+		{"Objects vanish before the controller handles their deletion: somebody removed their finalizers, or removed the " +
+			"objects from etcd",
 			"nothing is deleted, except right after the object got its finalizer (first table); `lbc orphans` lists what " +
 				"they left", "TestWhatVanishesWithoutAReasonDeletesNothing"},
-		{"The definition of IngressClassParams is removed", "nothing is deleted",
+		{"The CRD of IngressClassParams is removed", "nothing is deleted",
 			"TestADefinitionThatIsRemovedDeletesNoLoadBalancer"},
-		{"TargetGroupBindings of a stack are deleted by hand, or their definition is removed",
+		{"TargetGroupBindings of a stack are deleted by hand, or their CRD is removed",
 			"targets and rules stay, and the controller creates the bindings again as soon as possible",
 			"TestTargetsStayRegisteredWhileBindingsAreRecreated"},
 		{"The first list of a cache lacks TargetGroupBindings",
 			"security group rules stay: before the first revocation, a new leader lists the bindings from the API server, " +
 				"too", "TestCacheWithoutSomeBindingsRevokesNoRule"},
-		{"The definition of TargetGroupBindings is removed, and with it bindings that users wrote",
+		{"The CRD of TargetGroupBindings is removed, and with it bindings that users wrote",
 			"targets stay registered; a binding that is applied again takes them over",
 			"TestBindingThatGoesWithItsDefinitionKeepsTargets"},
 		{"An edit of a Service removes the port of a binding, or gives it another number or name",
-			"targets of pods stay while the pods serve, with a finding. While a port of the same target port, or of the same " +
-				"node port, remains, new pods and nodes follow it until the controller restarts. Without one, targets of nodes " +
-				"are deregistered", "TestServicePortOfAnIngressKeepsTargets"},
+			"targets that are pods stay while the pods serve, and the controller reports a [finding](../findings.md). If the " +
+				"Service has another port with the same `targetPort` (pods) or `nodePort` (nodes), the controller uses that " +
+				"port for new pods and nodes until the controller restarts. If the Service has no such port, the controller " +
+				"deregisters targets that are nodes", "TestServicePortOfAnIngressKeepsTargets"},
 		{"EndpointSlices or node labels vanish, or selectors of Services change",
 			"the controller deregisters targets that serve; `--deregistration-brake` limits this",
 			"TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe"},

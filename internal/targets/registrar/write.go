@@ -30,7 +30,7 @@ type sent struct {
 	absent     []Target // AWS does not know one of them, or all
 	inOtherVPC []Target // instances that are not in the VPC of the group
 	errs       []error
-	retry      time.Time // when AWS may accept targets that it refused because of its limits
+	retry      time.Time // when internal/aws/apply allows another attempt for targets that AWS refused
 }
 
 // send registers or deregisters targets, by calls in parallel of at most batch targets each.

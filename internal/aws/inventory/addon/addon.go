@@ -166,8 +166,8 @@ func (a *AddOns) Observe(ctx context.Context, o *awsop.Observed, desired *stack.
 		refuse(o, awsop.AddOnShield, plan.Guard{
 			Code: diag.NotSubscribed,
 			Text: "the account does not subscribe to Shield Advanced, so Shield Advanced does not protect the load balancer",
-			Remedy: "subscribe the account to Shield Advanced, or switch the protection off: annotation " +
-				"shield-advanced-protection of the object, or shieldConfiguration.enabled of its LoadBalancerConfiguration",
+			Remedy: "subscribe the account to Shield Advanced, or set annotation shield-advanced-protection of an Ingress, or " +
+				"shieldConfiguration.enabled of a Gateway's LoadBalancerConfiguration, to false",
 		})
 	}
 }

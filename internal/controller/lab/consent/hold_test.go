@@ -2,8 +2,10 @@ package consent
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -226,5 +228,33 @@ func TestHoldOfOthersDoesNotConcernStack(t *testing.T) {
 	l.Settle(lab.Key("web"))
 	if l.Balancers() != 1 || l.Told("web", "OnHold") {
 		t.Errorf("%d load balancers, events %v", l.Balancers(), l.Events)
+	}
+}
+
+// TestPlanIsConfirmedWhenAHoldEnds deletes an object of which AWS has lost the tags, under a hold that ends at each
+// moment at which a pass asks for it.
+func TestPlanIsConfirmedWhenAHoldEnds(t *testing.T) {
+	t.Parallel()
+	for ends := range int64(12) {
+		l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
+		var asked atomic.Int64 // since the hold may end; negative = it may not end yet
+		asked.Store(math.MinInt64 / 2)
+		l.Holds = hold.NewBook(func() time.Time {
+			if asked.Add(1) > ends {
+				return l.Clock.Now().Add(2 * time.Hour)
+			}
+			return l.Clock.Now()
+		})
+		l.Holds.Set(nil)
+		l.Restart()
+		l.Settle(lab.Key("front"))
+		untag(l)
+		holdFor(l, "all")
+		l.Drop(&networkingv1.Ingress{}, "front")
+		asked.Store(0)
+		l.Settle(lab.Key("front"))
+		if l.Balancers() != 1 {
+			t.Errorf("the hold ends at question %d: the load balancer without tags is deleted", ends+1)
+		}
 	}
 }

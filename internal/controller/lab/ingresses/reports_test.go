@@ -94,7 +94,7 @@ func TestExternalNameIsToldAndOtherPathServes(t *testing.T) {
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), proxy, ing)
 	l.Settle(lab.Key("web"))
 	if !l.Saw("Ingress shop/web", "[NoTargets]", "ExternalName", "interceptor.keda.svc.cluster.local",
-		"name a Service that selects the pods", "let it join a group") {
+		"name a Service that selects the pods", "share the load balancer by annotation group.name") {
 		t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
 	}
 	if got := l.Answers("/"); !strings.Contains(got, "web:80") {

@@ -121,7 +121,7 @@ func (t *translation) unreadable(k groupKey, at string, err error) *backend {
 	case errors.Is(err, objects.ErrAbsent):
 		text := fmt.Sprintf("%s %s/%s does not exist", k.kind, k.namespace, k.name)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
-		return missing(text, "create it, or name one that exists")
+		return missing(text, fmt.Sprintf("create the %[1]s, or name a %[1]s that exists", k.kind))
 	default: // it may serve: what the route had is not taken away
 		text := fmt.Sprintf("%s %s/%s cannot be read: %v", k.kind, k.namespace, k.name, err)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
