@@ -176,7 +176,7 @@ func (u *unreadLife) misread(t *testing.T, permission, way string, random *rand.
 			u.judge(l, mark)
 		}
 	}
-	if struck() == 0 && from == 0 && len(livesWith([]*unreadLife{u}, permission, way)) > 0 {
+	if struck() == 0 && len(u.edits) == 1 { // after another edit, the last one may need no such read
 		t.Errorf("%s was not called more than %d times", briefly(permission), skip)
 	}
 	if !Believed(way) {
