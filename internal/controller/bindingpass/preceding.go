@@ -190,10 +190,8 @@ func (b *Reconciler) stillPreceding(o *v1beta1.TargetGroupBinding, t bindings.Pr
 	keys map[string]bool) {
 	keys = registrar.KeySet(t.Targets)
 	if len(keys) > 0 {
-		for key, mine := range bindings.WantedKeys(o, of) {
-			if mine {
-				delete(keys, key)
-			}
+		for key := range bindings.OwnKeys(o, of) {
+			delete(keys, key)
 		}
 	}
 	if len(keys) < len(t.Targets) {

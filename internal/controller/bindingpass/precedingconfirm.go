@@ -33,10 +33,8 @@ func (b *Reconciler) unconfirmed(ctx context.Context, o *v1beta1.TargetGroupBind
 		return out
 	}
 	own, wanted := out.own, map[string]bool{}
-	for key, mine := range bindings.WantedKeys(o, of) {
-		if mine {
-			wanted[key] = true
-		}
+	for key := range bindings.OwnKeys(o, of) {
+		wanted[key] = true
 	}
 	maps.Copy(own, wanted)
 	maps.Copy(own, b.Registry.Own(b.group(o)))

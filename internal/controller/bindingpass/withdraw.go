@@ -159,8 +159,8 @@ func (b *Reconciler) ownAmong(ctx context.Context, whose *ownership, recorded ma
 	if err != nil {
 		return nil, err
 	}
-	for key, mine := range bindings.WantedKeys(o, of.Targets) {
-		if recorded[key] && mine {
+	for key := range bindings.OwnKeys(o, of.Targets) {
+		if recorded[key] {
 			own = append(own, key)
 		}
 	}

@@ -18,14 +18,8 @@ func (p *bindingPlanner) ofUser(ctx context.Context, b *plannedBinding) (bool, e
 	if b.OfStack() {
 		return false, nil
 	}
-	owner, known := p.Inventory.KnownOwner(b.Object.Spec.TargetGroupARN)
-	if !known {
-		var err error
-		if owner, err = p.Inventory.TargetGroupOwner(ctx, b.Object.Spec.TargetGroupARN); err != nil {
-			return false, err
-		}
-	}
-	return owner.External(), nil
+	owner, err := p.Inventory.TargetGroupOwner(ctx, b.Object.Spec.TargetGroupARN)
+	return owner.External(), err
 }
 
 // protect has targets stay that may be older than a binding, and those of its ConfigMap that may be another cluster's,
@@ -39,13 +33,12 @@ func (p *bindingPlanner) protect(ctx context.Context, q *registrar.Request, b *p
 		pods = bindings.PodAddresses(objects.List[*corev1.Pod](p.View, objects.Pod, o.Namespace))
 	}
 	mine := map[string]bool{}
-	for key, own := range bindings.WantedKeys(o, of) {
-		if own {
-			mine[key] = true
-		}
+	for key := range bindings.OwnKeys(o, of) {
+		mine[key] = true
 	}
 	if kept && record.Of(o) {
 		q.Preceding = registrar.KeySet(record.Targets)
+		maps.DeleteFunc(q.Preceding, func(key string, _ bool) bool { return mine[key] })
 		if !record.Since.IsZero() {
 			q.Own = registrar.KeySet(record.Own)
 			maps.Copy(q.Own, mine)
@@ -53,10 +46,11 @@ func (p *bindingPlanner) protect(ctx context.Context, q *registrar.Request, b *p
 	} else {
 		q.Preceding = map[string]bool{}
 		for key, address := range bindings.NotOwned(o, of, b.Health) {
-			q.Preceding[key] = !pods[address]
+			if !pods[address] {
+				q.Preceding[key] = true
+			}
 		}
 	}
-	maps.DeleteFunc(q.Preceding, func(key string, older bool) bool { return !older || mine[key] })
 	if len(q.Preceding) > 0 {
 		b.Diagnostics = append(b.Diagnostics, bindings.PrecedingStay(o, q.Preceding))
 	}

@@ -37,14 +37,15 @@ func (p *Preceding) Of(o *v1beta1.TargetGroupBinding) bool {
 	return p.UID == o.UID && p.Group == o.Spec.TargetGroupARN
 }
 
-// WantedKeys yields the keys of the targets that a binding wants, and whether a target is its own: a pod or a node. A
-// target that is only an address in an EndpointSlice may be somebody else's.
-func WantedKeys(o *v1beta1.TargetGroupBinding, of Targets) iter.Seq2[string, bool] {
+// OwnKeys yields the keys of the pods and nodes that a binding wants. A target that is only an address in an
+// EndpointSlice may be somebody else's.
+func OwnKeys(o *v1beta1.TargetGroupBinding, of Targets) iter.Seq[string] {
 	nodes := o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeInstance
-	return func(yield func(string, bool) bool) {
+	return func(yield func(string) bool) {
 		for _, at := range of.Endpoints.All() {
 			e := *at
-			if e.Port = cmp.Or(e.Port, of.Port); !yield(e.Key(), e.Pod != "" || nodes) {
+			e.Port = cmp.Or(e.Port, of.Port)
+			if (e.Pod != "" || nodes) && !yield(e.Key()) {
 				return
 			}
 		}
@@ -62,10 +63,8 @@ func NotOwned(o *v1beta1.TargetGroupBinding, of Targets, health []registrar.Heal
 			addresses[key] = h.ID
 		}
 	}
-	for key, own := range WantedKeys(o, of) {
-		if own {
-			delete(addresses, key)
-		}
+	for key := range OwnKeys(o, of) {
+		delete(addresses, key)
 	}
 	return addresses
 }
