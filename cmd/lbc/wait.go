@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 const waitHelp = `Wait until the newest version of an object is in effect in AWS, or until the object and its AWS resources are deleted.
@@ -29,7 +30,8 @@ kubectl wait --for=condition=Ready can succeed too early, because the condition 
 a second after an edit; lbc wait cannot. Edits of annotations count like edits of the spec. KIND is
 ingress, service, gateway, a route (httproute, grpcroute, tcproute, udproute, tlsroute),
 listenerset, targetgroupbinding, globalaccelerator, or loadbalancer (lb), which waits for all
-members of the load balancer.
+members of the load balancer. After an edit of what a member refers to, such as class parameters, a
+Service or a Secret, wait for the loadbalancer, because the member itself has no newer version.
 
 --for deleted waits for an object that is being deleted. The controller's finalizer keeps the object
 until its AWS resources are deleted.
@@ -70,6 +72,9 @@ const (
 	forCurrent = "current"
 	forDeleted = "deleted"
 )
+
+// lasting are the classes of findings that last until somebody acts.
+var lasting = []diag.Class{diag.Invalid, diag.Conflict, diag.NotFound, diag.Denied, diag.Quota}
 
 type waitOptions struct {
 	inputs
@@ -268,6 +273,9 @@ func (w *waiter) deleted(ctx context.Context, o client.Object) verdict {
 		return ends("%s is not being deleted: delete it first", w)
 	}
 	w.uid = string(o.GetUID())
+	if cause := doctor.DeletionCause(o); cause != "" && o.GetDeletionTimestamp() != nil {
+		return stuckBy(w.String(), cause)
+	}
 	all, err := w.loadBalancers(ctx)
 	if err != nil {
 		return waits("its finalizers are %s", strings.Join(o.GetFinalizers(), ", "))
@@ -280,6 +288,16 @@ func (w *waiter) deleted(ctx context.Context, o client.Object) verdict {
 	return waits("AWS resources are being deleted; its finalizers are %s", strings.Join(o.GetFinalizers(), ", "))
 }
 
+// stuckBy is the verdict on a deleted object that shows why it stays. The text ends with the code of the cause, which is
+// all that is left of it in a namespace that is being deleted.
+func stuckBy(name, cause string) verdict {
+	code := strings.TrimSuffix(cause[strings.LastIndex(cause, "[")+1:], "]")
+	if info, ok := diag.Lookup(diag.Code(code)); ok && slices.Contains(lasting, info.Class) {
+		return refused("%s: %s", name, cause)
+	}
+	return waits("%s", cause)
+}
+
 // judge is the verdict that the findings about an object lead to. ok is false if there are none that hold it up.
 func (w *waiter) judge(findings []v1alpha1.Finding, o v1alpha1.ObjectReference) (v verdict, ok bool) {
 	for _, f := range findings {
@@ -290,15 +308,11 @@ func (w *waiter) judge(findings []v1alpha1.Finding, o v1alpha1.ObjectReference) 
 		if f.Field != "" && !strings.Contains(text, f.Field) {
 			text = f.Field + ": " + text
 		}
-		switch diag.Class(f.Class) {
-		case diag.Invalid, diag.Conflict, diag.NotFound, diag.Denied, diag.Quota:
+		switch c := diag.Class(f.Class); {
+		case slices.Contains(lasting, c), c == diag.Note && f.Code == string(diag.DryRun):
 			return refused("%s: %s", titleOf(o), text), true
-		case diag.Throttled, diag.Transient, diag.Credentials:
+		case c != diag.Note:
 			v, ok = waits("%s", text), true
-		case diag.Note:
-			if f.Code == string(diag.DryRun) {
-				return refused("%s: %s", titleOf(o), text), true
-			}
 		}
 	}
 	return v, ok

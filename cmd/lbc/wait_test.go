@@ -25,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -174,6 +175,32 @@ func TestWaitEndsWithTheRefusalOfAnEdit(t *testing.T) {
 }
 
 // TestWaitEndsForMembersThatAStatusHasNoRoomFor has a status that does not list Ingress shop/web.
+// TestWaitSeesTheRefusalOfWhatAnObjectRefersTo has an edit of class parameters that AWS refuses: the version of the
+// Ingress in effect stays its newest one.
+func TestWaitSeesTheRefusalOfWhatAnObjectRefersTo(t *testing.T) {
+	t.Parallel()
+	s := newWaitScene(t)
+	now := reporting.Version(s.ingress)
+	lb := s.lb(now, now)
+	lb.Status.Members[0].Accepted = false
+	lb.Status.Findings = []v1alpha1.Finding{{Object: lb.Status.Members[0].ObjectReference, Code: "AccessDenied",
+		Class: string(diag.Denied), Message: "AWS denies it"}}
+	s.put(lb)
+	if err := s.wait(objects.Ingress, "web", forCurrent); !errors.Is(err, exitInvalid) {
+		t.Errorf("%v: %s", err, s.out.String())
+	}
+	if err := s.wait(loadBalancerKind, "ingress-web", forCurrent); !errors.Is(err, exitInvalid) {
+		t.Errorf("load balancer: %v: %s", err, s.out.String())
+	}
+	working := s.lb(now, now)
+	working.Status.Conditions[0] = metav1.Condition{Type: "Ready", Status: "False", Reason: "Reconciling",
+		Message: "changes are being applied in AWS"}
+	s.put(working)
+	if err := s.wait(loadBalancerKind, "ingress-web", forCurrent); !errors.Is(err, context.Canceled) || s.out.Len() > 0 {
+		t.Errorf("while the controller writes: %v: %s", err, s.out.String())
+	}
+}
+
 func TestWaitEndsForMembersThatAStatusHasNoRoomFor(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -356,6 +383,27 @@ func TestWaitForTheEndOfAnObject(t *testing.T) {
 	}
 }
 
+// TestWaitForTheEndTellsTheCauseOnTheObject has a namespace that is being deleted: it has no LoadBalancer object.
+func TestWaitForTheEndTellsTheCauseOnTheObject(t *testing.T) {
+	t.Parallel()
+	for cause, want := range map[string]error{
+		"AWS denies elasticloadbalancing:DeleteListener [AccessDenied]": exitInvalid,
+		"AWS throttles the controller [RateExceeded]":                   context.Canceled,
+	} {
+		s := newWaitScene(t)
+		s.ingress.Finalizers = []string{"ingress.k8s.aws/resources"}
+		s.ingress.Annotations = map[string]string{naming.DeletionCause: cause}
+		s.put(s.ingress)
+		if err := s.kube.Delete(t.Context(), s.ingress); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.wait(objects.Ingress, "web", forDeleted); !errors.Is(err, want) || !strings.Contains(s.errOut.String(),
+			cause) {
+			t.Errorf("%s: %v: %s", cause, err, s.errOut.String())
+		}
+	}
+}
+
 func TestWaitForBindingsAndAccelerators(t *testing.T) {
 	t.Parallel()
 	one, two := int64(1), int64(2)
@@ -389,6 +437,9 @@ func TestWaitForBindingsAndAccelerators(t *testing.T) {
 			context.Canceled},
 		"in progress": {accelerator(ready(2, "Unknown", "AcceleratorProvisioning"), &two), objects.GlobalAccelerator,
 			context.Canceled},
+		"endpoint missing": {accelerator(append(ready(2, "True", "AcceleratorReady"), metav1.Condition{
+			Type: "EndpointsLoaded", Status: "False", Reason: "EndpointsNotLoaded", Message: "told"}), &two),
+			objects.GlobalAccelerator, context.Canceled},
 		"not read": {accelerator(nil, nil), objects.GlobalAccelerator, context.Canceled},
 	} {
 		s := newWaitScene(t, c.object)
@@ -417,12 +468,12 @@ func TestWaitForRoutesOfGateways(t *testing.T) {
 	}
 	lb := s.lb("", "")
 	lb.Name, lb.Status.Owner, lb.Status.Stack = "gateway-alb-front", "Gateway", "shop/front"
-	lb.Status.Members[0] = v1alpha1.Member{ObjectReference: referenceTo(objects.Gateway, gateway), ObservedVersion: "x",
-		EffectiveVersion: "x"}
+	lb.Status.Members[0] = v1alpha1.Member{ObjectReference: referenceTo(objects.Gateway, gateway), Accepted: true,
+		ObservedVersion: "x", EffectiveVersion: "x"}
 	part := v1alpha1.Member{ObjectReference: referenceTo(objects.HTTPRoute, route), ObservedVersion: reporting.Version(
 		route), EffectiveVersion: "old"}
 	effective := func() {
-		part.EffectiveVersion = reporting.Version(route)
+		part.EffectiveVersion, part.Accepted = reporting.Version(route), true
 		lb.Status.Parts = []v1alpha1.Member{part}
 		s.put(lb)
 	}

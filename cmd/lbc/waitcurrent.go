@@ -92,7 +92,12 @@ func (w *waiter) current(ctx context.Context, o client.Object) verdict {
 		if o.Status.ObservedGeneration != nil {
 			observed = *o.Status.ObservedGeneration
 		}
-		return ready(w.String(), o.Generation, observed, o.Status.Conditions)
+		v := ready(w.String(), o.Generation, observed, o.Status.Conditions)
+		if c := meta.FindStatusCondition(o.Status.Conditions, "EndpointsLoaded"); v.done && c != nil &&
+			c.Status != metav1.ConditionTrue {
+			return waits("%s (%s)", c.Message, c.Reason)
+		}
+		return v
 	}
 	if isPart(w.kind) {
 		return w.part(ctx, o)
@@ -137,6 +142,13 @@ func (w *waiter) group(ctx context.Context, lb *v1alpha1.LoadBalancer) verdict {
 		if v := w.compare(lb, m, reporting.Version(o)); !v.done {
 			return v
 		}
+	}
+	if c := meta.FindStatusCondition(lb.Status.Conditions, v1alpha1.ConditionReady); c != nil &&
+		c.Status != metav1.ConditionTrue { // because of an object that a member refers to
+		if meta.IsStatusConditionTrue(lb.Status.Conditions, v1alpha1.ConditionStalled) {
+			return refused("%s: %s (%s)", w, c.Message, c.Reason)
+		}
+		return waits("%s (%s)", c.Message, c.Reason)
 	}
 	v, by := inEffect(w.String(), lb), lb.Status.Omitted
 	if by != nil && by.InEffect < by.Count {
@@ -208,7 +220,8 @@ func omitted(lb *v1alpha1.LoadBalancer, o v1alpha1.ObjectReference, version stri
 	by, where := lb.Status.Omitted, lb.Namespace+"/"+lb.Name
 	switch {
 	case slices.Contains(by.Versions, reporting.OmittedVersion(o, version)):
-		return &v1alpha1.Member{ObjectReference: o, ObservedVersion: version, EffectiveVersion: version}, verdict{}
+		return &v1alpha1.Member{ObjectReference: o, ObservedVersion: version, EffectiveVersion: version,
+			Accepted: true}, verdict{}
 	case int(by.InEffect) > len(by.Versions):
 		return nil, ends("the status of LoadBalancer %s has no room for %d of its objects, so it does not show whether %s "+
 			"is in effect: put fewer objects on one load balancer", where, by.Count, titleOf(o))
@@ -236,6 +249,11 @@ func (w *waiter) compare(lb *v1alpha1.LoadBalancer, m v1alpha1.Member, version s
 			return waits("%s", waiting.Message)
 		}
 		return waits("%s is not in effect yet", titleOf(m.ObjectReference))
+	case !m.Accepted: // an object that it refers to was edited, or AWS refuses what it did not refuse before
+		if v, ok := w.judge(lb.Status.Findings, m.ObjectReference); ok {
+			return v
+		}
+		return waits("findings about %s stand, which the status has no room for", titleOf(m.ObjectReference))
 	case serving == nil || serving.Status != metav1.ConditionTrue:
 		if serving != nil && serving.Reason == v1alpha1.ReasonFailed {
 			return refused("%s: AWS could not make the load balancer, whose state is failed; lbc explain tells more",

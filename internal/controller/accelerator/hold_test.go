@@ -5,6 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
@@ -27,14 +32,24 @@ func TestHoldStopsWritesToAccelerator(t *testing.T) {
 			w.settle()
 			w.want("account", w.accelerators(), exampleTree)
 			hold1h()
-			w.told()
+			w.edit(func(ga *agav1beta1.GlobalAccelerator) { ga.Spec.Name = ptr.To("other") })
+			_, err = w.pass()
+			w.must(err)
+			if told := w.told(); !strings.Contains(told, "[PlanOnHold]") || w.r.Holds.Held() != 1 {
+				t.Errorf("%d held, events: %s", w.r.Holds.Held(), told)
+			}
+			onHold := func(when string) {
+				c := meta.FindStatusCondition(w.get().Status.Conditions, ready)
+				if c == nil || c.Status != metav1.ConditionFalse || c.Reason != "PlanOnHold" {
+					t.Errorf("%s, Ready is %+v, want False by PlanOnHold", when, c)
+				}
+			}
+			onHold("after an edit")
 			w.must(w.client.Delete(t.Context(), w.get()))
 			_, err = w.pass()
 			w.must(err)
 			w.want("account of the deleted object", w.accelerators(), exampleTree)
-			if told := w.told(); !strings.Contains(told, "[PlanOnHold]") {
-				t.Errorf("events: %s", told)
-			}
+			onHold("after the deletion")
 			w.clock.Advance(time.Hour)
 			w.settle()
 			w.want("account after the hold", w.accelerators(), "")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -46,6 +47,7 @@ type pass struct {
 	absent bool // AWS is known to have no accelerator of the object
 	// withdrawn are the load balancers that the object may not name any longer
 	withdrawn []string
+	onHold    bool // an administrator's hold stops the plan
 	// looks is the pause before the listeners that give the accelerator its ports are listed again; 0 = they are not
 	looks time.Duration
 }
@@ -127,8 +129,11 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit f
 		maps.Copy(p.memory.Balancers, resolved)
 	}
 	p.byoip(o)
-	if result.Busy {
+	switch {
+	case result.Busy:
 		return p.end(ctx, o, "", errRetry)
+	case p.onHold:
+		return p.end(ctx, o, reasonHold, nil)
 	}
 	return p.end(ctx, o, "", nil)
 }
@@ -207,7 +212,11 @@ func (p *pass) deploy(ctx context.Context, d accelerator.Declared, endpoints []d
 	if p.held(&plan) {
 		return o, account.Result{Blocked: len(plan.Steps)}, nil
 	}
+	p.begins(ctx)
 	result := p.run(ctx, plan, func(made accelerator.Observed) { p.shown(ctx, made) })
+	if result.Blocked > 0 {
+		p.held(&plan) // since a moment ago
+	}
 	o, err = p.Account.Observe(ctx, p.key, "")
 	return o, result, err
 }
@@ -386,6 +395,14 @@ func (p *pass) writeStatus(ctx context.Context, change func(*agav1beta1.GlobalAc
 	return false
 }
 
+// begins ends what condition Ready says of the state before, because a plan is to change it: an edit of an object that
+// is referred to leaves the generation of this one.
+func (p *pass) begins(ctx context.Context) {
+	if meta.IsStatusConditionTrue(p.ga.Status.Conditions, ready) {
+		p.writeStatus(ctx, statusOf(p.ga, accelerator.Observed{}, false, "", p.found))
+	}
+}
+
 // shown writes the ARN of an accelerator that was just created, before the controller creates anything below it. Where
 // that fails, the accelerator is found again by its tags.
 func (p *pass) shown(ctx context.Context, o accelerator.Observed) {
@@ -398,6 +415,7 @@ func (p *pass) held(plan *plan.Plan) bool {
 	if h == nil {
 		return false
 	}
+	p.onHold = true
 	g := h.Guard(plan.Summary().String())
 	d := diag.New(p.object, "", g.Code, g.Text, g.Remedy)
 	d.Phase = diag.Deploying

@@ -155,6 +155,7 @@ func (r *Reconciler) reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return r.gone(ctx, q.NamespacedName, v, begun)
 	}
 	p := r.newPass(ga)
+	r.Holds.Note(p.key, []diag.Object{p.object})
 	r.Account.Edited(p.key, versionOf(ga))
 	p.withdrawn = p.memory.Withdrawn(v, ga, r.Member)
 	if ga.DeletionTimestamp != nil {

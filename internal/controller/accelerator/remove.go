@@ -155,5 +155,6 @@ func (p *pass) release(ctx context.Context) (reconcile.Result, error) {
 	p.Waiting.Ends(waiting.Deletions, p.object.String())
 	p.memory.Granted = nil // AWS has nothing that others could withdraw
 	p.Account.Forget(p.key)
+	p.Holds.Forget(p.key)
 	return reconcile.Result{}, nil
 }

@@ -28,6 +28,7 @@ const (
 	reasonEndpointLoad reason = "EndpointLoadFailed"
 	reasonModel        reason = "ModelBuildFailed"
 	reasonDeployment   reason = "DeploymentFailed"
+	reasonHold                = reason(diag.PlanOnHold) // an administrator holds the accelerator, and the plan waits
 )
 
 // deleting is the status of an accelerator that is being deleted.

@@ -1,11 +1,14 @@
 package accelerator
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
@@ -86,5 +89,26 @@ func TestTheConditionOfADisablingAcceleratorEndsWithIt(t *testing.T) {
 	c.Reason = "DeletionProtected"
 	if !removing(1, c, false)(ga) || meta.FindStatusCondition(ga.Status.Conditions, disabling) != nil {
 		t.Errorf("protected: %+v", ga.Status)
+	}
+}
+
+// TestReadyEndsBeforePlanIsCarriedOut shows that condition Ready is not True while AWS is asked for a change: an edit of
+// an object that is referred to leaves the generation as it is, so the generation alone tells nothing.
+func TestReadyEndsBeforePlanIsCarriedOut(t *testing.T) {
+	t.Parallel()
+	w := example(t)
+	w.settle()
+	var during []metav1.ConditionStatus
+	w.refuse = func(action string) error {
+		if c := meta.FindStatusCondition(w.get().Status.Conditions, ready); strings.HasPrefix(action, "Update") && c != nil {
+			during = append(during, c.Status)
+		}
+		return nil
+	}
+	w.edit(func(ga *agav1beta1.GlobalAccelerator) { ga.Spec.Name = ptr.To("other") })
+	_, err := w.pass()
+	w.must(err)
+	if !slices.Equal(during, []metav1.ConditionStatus{metav1.ConditionUnknown}) {
+		t.Errorf("Ready during updates is %v, want Unknown", during)
 	}
 }

@@ -23,6 +23,9 @@ const (
 	Patience = time.Second
 	// progressTick is how often Start looks for what takes longer.
 	progressTick = Patience / 4
+	// mostShared is how many statuses a tick changes at most because of edits of objects that thousands of stacks may
+	// refer to: most passes end before the turn of their status comes.
+	mostShared = 25
 )
 
 // Edit is a change of an object of a stack.
@@ -30,6 +33,7 @@ type Edit struct {
 	Object v1alpha1.ObjectReference
 	// Version is the new version of a member; empty = the object is no member, and the status holds no version of it.
 	Version string
+	Shared  bool // the object is none of the stack's own: others may refer to it, too
 }
 
 // progress is what is under way for a stack. Its status does not show it yet.
@@ -44,6 +48,7 @@ type progress struct {
 // notedEdit is an edit of which no pass has reported yet.
 type notedEdit struct {
 	version string
+	shared  bool
 	number  uint64
 	since   time.Time
 }
@@ -67,7 +72,7 @@ func (w *Writer) Edited(key stack.Key, e Edit) {
 	if old, ok := p.edits[e.Object]; ok {
 		since = old.since
 	}
-	p.edits[e.Object] = notedEdit{version: e.Version, number: w.noted, since: since}
+	p.edits[e.Object] = notedEdit{version: e.Version, shared: e.Shared, number: w.noted, since: since}
 }
 
 // BeginPass notes that a pass over a stack begins, which reads each edit that was noted before.
@@ -112,13 +117,18 @@ func (w *Writer) Tick(context.Context) {
 	w.probeRefused()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := w.now()
+	now, turns := w.now(), mostShared
 	for key, p := range w.underway {
 		maps.DeleteFunc(p.edits, func(o v1alpha1.ObjectReference, n notedEdit) bool {
 			return n.version != "" && w.wasRead(key, o, n.version)
 		})
 		if since := p.since(); !p.shown && !since.IsZero() && now.Sub(since) >= Patience {
-			w.showReconciling(key, p, now)
+			if shared := p.onlyShared(); !shared || turns > 0 {
+				w.showReconciling(key, p, now)
+				if shared && p.shown {
+					turns--
+				}
+			}
 		}
 		w.dropIdle(key, p)
 	}
@@ -135,6 +145,16 @@ func (p *progress) since() (oldest time.Time) {
 		}
 	}
 	return oldest
+}
+
+// onlyShared reports whether nothing is under way but edits of shared objects.
+func (p *progress) onlyShared() bool {
+	for _, n := range p.edits {
+		if !n.shared {
+			return false
+		}
+	}
+	return !p.writing
 }
 
 // showReconciling has the status of a stack say Reconciling, unless it does already. Stalled stays True unless there is

@@ -1,6 +1,7 @@
 package lbstatus
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -196,6 +197,28 @@ func TestEditOfRouteIsShownUntilItsPass(t *testing.T) {
 	w.EndPass(key)
 	w.expect("the pass", "status shop/group-front")
 	w.conditions("True Reconciled", "False NotReconciling")
+}
+
+// TestSharedEditsAreShownInTurns has an edit of what many stacks refer to.
+func TestSharedEditsAreShownInTurns(t *testing.T) {
+	t.Parallel()
+	w := newTestWriter(t)
+	w.List(t.Context())
+	const stacks = 2*mostShared + 1
+	for n := range stacks {
+		p := groupPass("shop")
+		p.Key.ID.Name = fmt.Sprint("g", n)
+		w.Enqueue(p)
+		w.Edited(p.Key, Edit{Object: v1alpha1.ObjectReference{Kind: "IngressClassParams", Name: "alb"}, Shared: true})
+	}
+	flush(t.Context(), w.Writer)
+	for _, want := range []int{mostShared, mostShared, 1, 0} {
+		w.writes = nil
+		w.after(Patience)
+		if flush(t.Context(), w.Writer); len(w.writes) != want {
+			t.Errorf("%d writes, want %d", len(w.writes), want)
+		}
+	}
 }
 
 func TestProgressIsForgottenWithTheStack(t *testing.T) {

@@ -55,10 +55,10 @@ func (e *Events) Recorded(o diag.Object, event reporting.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p := e.of[o]
+	if event.Reason == doctor.Well && p != nil {
+		p.well = now
+	}
 	if event.Type != corev1.EventTypeWarning {
-		if p != nil {
-			p.well = now
-		}
 		return
 	}
 	if p == nil {
@@ -113,7 +113,7 @@ func (e *Events) since(from time.Time) (out []corev1.Event) {
 				Message: w.message, LastTimestamp: metav1.NewTime(w.at)})
 		}
 		if !p.well.IsZero() {
-			out = append(out, corev1.Event{InvolvedObject: of, Type: corev1.EventTypeNormal,
+			out = append(out, corev1.Event{InvolvedObject: of, Type: corev1.EventTypeNormal, Reason: doctor.Well,
 				LastTimestamp: metav1.NewTime(p.well)})
 		}
 	}

@@ -334,6 +334,10 @@ func TestWarningsStandUntilTheObjectIsWell(t *testing.T) {
 		t.Errorf("failing: %s", got)
 	}
 	w.at = w.at.Add(time.Second)
+	w.Events.Recorded(object, reporting.Event{Type: corev1.EventTypeNormal, Reason: "Note"}) // of a setting without effect
+	if got := w.look(t); got != "error controller-denied 2, warning object-failing 1" {
+		t.Errorf("after a note: %s", got)
+	}
 	w.Events.Recorded(object, reporting.Event{Type: corev1.EventTypeNormal, Reason: "SuccessfullyReconciled"})
 	if got := w.look(t); got != "" {
 		t.Errorf("well: %s", got)

@@ -177,13 +177,17 @@ func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
 	keys := s.Index.Affected(c)
 	for _, key := range keys {
 		s.Traces.Note(key, string(c.Kind), c.Namespace, c.Name)
-		if isGatewayPart(c.Kind) {
+		if part := isGatewayPart(c.Kind); part || slices.Contains(referred, c.Kind) {
 			s.Status.Edited(key, lbstatus.Edit{Object: v1alpha1.ObjectReference{Kind: string(c.Kind), Namespace: c.Namespace,
-				Name: c.Name}})
+				Name: c.Name}, Shared: !part})
 		}
 	}
 	add(q, keys)
 }
+
+// referred are the kinds whose objects people edit to change what load balancers of other objects have.
+var referred = []objects.Kind{objects.IngressClass, objects.IngressClassParams, objects.GatewayClass, objects.Service,
+	objects.Secret, objects.ConfigMap}
 
 // isGatewayPart reports whether objects of a kind declare parts of the load balancer of a Gateway, which is the only
 // member of its stack.

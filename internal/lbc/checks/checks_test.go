@@ -192,6 +192,12 @@ func TestFindingsAboutObjects(t *testing.T) {
 			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedDeployModel",
 				"elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
 		}, "", ""},
+		{"a failing object with a later note", "object-failing", func(f *Facts) {
+			f.Events = []corev1.Event{
+				event("Ingress", "shop", "web", "Warning", "FailedBuildModel", "invalid scheme", 2*time.Minute),
+				event("Ingress", "shop", "web", "Normal", "Note", "a setting has no effect [IgnoredSetting]", time.Minute),
+			}
+		}, doctor.Warning, "FailedBuildModel"},
 		{"a failing object that is gone", "object-failing", func(f *Facts) {
 			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedBuildModel", "invalid scheme",
 				time.Minute))

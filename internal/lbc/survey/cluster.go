@@ -229,7 +229,7 @@ func (r *reader) workloads(ctx context.Context, s state) (put, error) {
 
 // components are those of the controller's events.
 func components() []string {
-	out := []string{"targetGroupBinding"}
+	out := []string{"targetGroupBinding", "globalAccelerator", "gateway"}
 	for _, k := range owner.Kinds {
 		out = append(out, k.Controller)
 	}

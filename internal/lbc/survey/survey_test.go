@@ -382,7 +382,7 @@ func TestCallsInParallelEndWithTheFirstError(t *testing.T) {
 func TestComponentsOfEventsAreThoseOfAllControllers(t *testing.T) {
 	t.Parallel()
 	if got := strings.Join(components(), " "); got !=
-		"targetGroupBinding ingress service gateway.k8s.aws/alb gateway.k8s.aws/nlb" {
+		"targetGroupBinding globalAccelerator gateway ingress service gateway.k8s.aws/alb gateway.k8s.aws/nlb" {
 		t.Error(got)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
@@ -64,12 +65,16 @@ const recent = time.Hour
 // next pass. Of an object with two failures, the event of the one that ended is not repeated.
 const repeated = 30 * time.Minute
 
+// Well is the reason of the event that ends the warnings about an object. Another event of type Normal ends none: it
+// may be a note beside a failure that lasts.
+const Well = string(diag.SuccessfullyDone)
+
 // standing are the warnings of the last hour that still hold: their object exists, and no later event shows that it is
 // well.
 func standing(f *Facts) (out []*corev1.Event) {
 	well := map[string]time.Time{}
 	for i := range f.Events {
-		if e := &f.Events[i]; e.Type != corev1.EventTypeWarning && lastSeen(e).After(well[involved(e)]) {
+		if e := &f.Events[i]; e.Reason == Well && lastSeen(e).After(well[involved(e)]) {
 			well[involved(e)] = lastSeen(e)
 		}
 	}
@@ -151,7 +156,7 @@ func stuckDeletions(f *Facts) (out []Finding) {
 	for _, o := range f.Owners() {
 		if t := o.GetDeletionTimestamp(); t != nil && f.Now.Sub(t.Time) > stuck && len(Finalizers(o)) > 0 {
 			evidence := Evidence("finalizers ", Finalizers(o))
-			if cause := deletionCause(o); cause != "" {
+			if cause := DeletionCause(o); cause != "" {
 				evidence = append(evidence, "cause: "+cause)
 			}
 			out = append(out, Finding{Object: NameOf(o), Text: "was deleted " + Age(f.Now.Sub(t.Time)) + " ago and still exists",
@@ -161,9 +166,9 @@ func stuckDeletions(f *Facts) (out []Finding) {
 	return out
 }
 
-// deletionCause is why an object that is deleted stays, as the controller shows it on the object; empty = it shows
+// DeletionCause is why an object that is deleted stays, as the controller shows it on the object; empty = it shows
 // nothing.
-func deletionCause(o metav1.Object) string {
+func DeletionCause(o metav1.Object) string {
 	var conditions []metav1.Condition
 	switch o := o.(type) {
 	case *v1beta1.TargetGroupBinding:

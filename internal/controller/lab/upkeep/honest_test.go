@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -36,9 +38,9 @@ type shownLab struct {
 	api    client.Client
 }
 
-func newShownLab(t *testing.T, objects ...client.Object) *shownLab {
+func newShownLab(t *testing.T, objs ...client.Object) *shownLab {
 	t.Helper()
-	l := &shownLab{Lab: lab.New(t, account.Profile{}, objects...)}
+	l := &shownLab{Lab: lab.New(t, account.Profile{}, objs...)}
 	scheme, err := readable.Scheme()
 	l.Must(err)
 	l.api = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.LoadBalancer{}).Build()
@@ -224,6 +226,32 @@ func TestQueuedEditIsShownBeforeItsPass(t *testing.T) {
 	}
 	l.Clock.Advance(lbstatus.Patience)
 	l.expect("while it is queued", false)
+	l.Settle(lab.Key("web"))
+	l.expect("after its pass", true)
+}
+
+// TestQueuedEditOfReferredObjectIsShown has an edit of the Service that the Ingress names: no version of the Ingress
+// tells of it.
+func TestQueuedEditOfReferredObjectIsShown(t *testing.T) {
+	t.Parallel()
+	l := newShownLab(t, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"))
+	l.Settle(lab.Key("web"))
+	l.expect("before the edit", true)
+	s := &corev1.Service{}
+	l.Get(s, "web")
+	before := s.DeepCopy()
+	l.Edited("web", func(s *corev1.Service) {
+		s.Annotations = map[string]string{"alb.ingress.kubernetes.io/healthcheck-path": "/health"}
+	})
+	l.Get(s, "web")
+	events := (&stacks.OwnerEvents{Reconciler: l.Ingresses, Classes: reads.NewIndex[types.NamespacedName]()}).
+		DependencyHandler(objects.Service)
+	events.Update(t.Context(), event.TypedUpdateEvent[client.Object]{ObjectOld: before, ObjectNew: s}, noQueue{})
+	l.Clock.Advance(lbstatus.Patience)
+	if c := l.lb().Conditions; meta.IsStatusConditionTrue(c, v1alpha1.ConditionReady) ||
+		!strings.Contains(meta.FindStatusCondition(c, v1alpha1.ConditionReconciling).Message, "Service shop/web") {
+		t.Errorf("while it is queued: %+v", c)
+	}
 	l.Settle(lab.Key("web"))
 	l.expect("after its pass", true)
 }
