@@ -107,10 +107,15 @@ This page is generated (` + "`go run ./hack/gendocs`" + `).
 It lists everything that AWS's SDK for Go has in ` + "`elasticloadbalancingv2` %s" + `, the version that the controller links.
 A test fails if the SDK has something that this page lacks.
 
-Names of annotations are without their prefix: ` + "`alb.ingress.kubernetes.io/`" + ` for Ingresses, ` +
-	"`service.beta.kubernetes.io/`" + ` for Services.
-Other names are fields of IngressClassParams and of the [configurations of Gateways](gateway-reference.md).
-`
+Names of annotations are without their prefix.
+Names that begin with ` + "`aws-load-balancer-`" + ` are annotations of Services, with prefix ` +
+	"`service.beta.kubernetes.io/`" + `.
+Other names of annotations, such as ` + "`listen-ports`" + `, are annotations of Ingresses, with prefix ` +
+	"`alb.ingress.kubernetes.io/`" + `.
+All other names are fields of IngressClassParams and of the [configurations of Gateways](gateway-reference.md).
+
+A LoadBalancer object is a [custom resource](operations/observing.md) in which the controller shows the state of a ` +
+	"load balancer (`kubectl get lb`).\n"
 
 func (p *page) heading(name, about string) {
 	fmt.Fprintf(&p.Builder, "\n## %s\n\n%s\n\n", name, about)

@@ -34,8 +34,7 @@ func (c *compiler) waitFor(found diag.List) diag.List {
 			out = append(out, diag.New(m.Object, "", diag.GroupWaits,
 				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller runs with "+
 					"--strict-groups", names),
-				fmt.Sprintf("correct the mistakes that lint and the events of %s name, or run the controller without this "+
-					"flag", names)))
+				fmt.Sprintf("correct %s (lbc lint and events show the mistakes), or run the controller without this flag", names)))
 		}
 	}
 	return out
@@ -124,7 +123,7 @@ func (c *compiler) noteKept(b *build) {
 				fmt.Sprintf("the load balancer's settings, ports and certificates do not change, because the last valid version "+
 					"of %s is unknown, and the present one is invalid or has annotation dry-run; rules and targets are still "+
 					"updated", names),
-				fmt.Sprintf("correct the mistakes that lint and the events of %s name, or remove annotation dry-run there", names)))
+				fmt.Sprintf("correct %s (lbc lint and events show the mistakes), or remove annotation dry-run there", names)))
 		}
 	}
 }

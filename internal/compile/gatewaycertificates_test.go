@@ -49,18 +49,18 @@ func TestRouteHearsOfItsHostWithoutCertificate(t *testing.T) {
 	}
 	same(t, "one host", told(r.Diagnostics), []string{
 		"Gateway gw HostWithoutCertificate no certificate covers these hosts of routes: late.example.com of HTTPRoute shop/" +
-			"late; at the HTTPS listener on port 443, clients of a host without certificate get that of another host",
+			"late; at the HTTPS listener on port 443, clients of a host without certificate get the certificate of another host",
 		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; at the HTTPS " +
-			"listener on port 443, clients of a host without certificate get that of another host",
+			"listener on port 443, clients of a host without certificate get the certificate of another host",
 	})
 	r = Compile(secureGateway([]string{"*.other.test", "late.example.com", "web.example.com"}, "web", "late"), f,
 		config(), nil)
 	same(t, "a host of the listener, too", told(r.Diagnostics), []string{
 		"Gateway gw CertificateNotFound no certificate found for host: *.other.test",
 		"Gateway gw HostWithoutCertificate no certificate covers these hosts of routes: late.example.com of HTTPRoute shop/" +
-			"late; at the HTTPS listener on port 443, clients of a host without certificate get that of another host",
+			"late; at the HTTPS listener on port 443, clients of a host without certificate get the certificate of another host",
 		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; at the HTTPS " +
-			"listener on port 443, clients of a host without certificate get that of another host",
+			"listener on port 443, clients of a host without certificate get the certificate of another host",
 	})
 	f.Certificates = map[string]facts.Certificate{}
 	r = Compile(secureGateway([]string{"late.example.com"}, "late"), f, config(), nil)

@@ -35,7 +35,7 @@ func TestNamedCertificatesThatMissAHostAreTold(t *testing.T) {
 	t.Parallel()
 	c2 := strings.Replace(certificate1, "c1", "c2", 1)
 	const bare = "Ingress a HostNotCovered no certificate covers a.other.test; at the HTTPS listener on port 443, clients " +
-		"of a host without certificate get that of another host. Certificates of the listener: " + certificate1 + " (*.example.com)"
+		"of a host without certificate get the certificate of another host. Certificates of the listener: " + certificate1 + " (*.example.com)"
 	finding := func(m *intent.Member) {
 		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", DiscoverHosts: []string{
 			"a.other.test"}})
@@ -76,7 +76,7 @@ func TestNamedCertificatesThatMissAHostAreTold(t *testing.T) {
 
 func TestNamedCertificatesOfGatewayAreCompared(t *testing.T) {
 	t.Parallel()
-	const beside = "; at the HTTPS listener on port 443, clients of a host without certificate get that of another host. " +
+	const beside = "; at the HTTPS listener on port 443, clients of a host without certificate get the certificate of another host. " +
 		"Certificates of the listener: "
 	e := secureGateway(nil, "web", "late")
 	g := &e.Members[0]

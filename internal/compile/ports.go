@@ -184,8 +184,8 @@ func (b *build) holderOf(port int32, candidates []merge.Owned[intent.Listener]) 
 		b.note(c.Member, diag.New(o, cmp.Or(c.Value.DefaultSource.Path(), c.Source.Path()), diag.PortTaken,
 			fmt.Sprintf("port %d of the load balancer belongs to %s, %s: %s is not served on this port, only on its other ports",
 				port, holder, why(at), o),
-			fmt.Sprintf("use another port, remove the port from %s, or remove annotation group-name to have a load "+
-				"balancer of its own", holder)))
+			fmt.Sprintf("use another port, remove the port from %s, or remove annotation %s from %s to give it a load "+
+				"balancer of its own", holder, annotation.ServiceGroupName, o)))
 	}
 	return candidates[winner : winner+1]
 }

@@ -87,8 +87,8 @@ func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 	if len(u.ofRoutes) == 0 {
 		return
 	}
-	consequence := fmt.Sprintf("; at the %s listener on port %d, clients of a host without certificate get that of "+
-		"another host", p.protocol, p.number)
+	consequence := fmt.Sprintf("; at the %s listener on port %d, clients of a host without certificate get the "+
+		"certificate of another host", p.protocol, p.number)
 	if len(c.arns) == 0 {
 		consequence = untilThen(p)
 	}
@@ -143,8 +143,8 @@ func (b *build) noteNotCovered(c *gathered, p *port) {
 			told[h] = true
 		}
 	}
-	consequence := fmt.Sprintf("; at the %s listener on port %d, clients of a host without certificate get that of "+
-		"another host. Certificates of the listener: %s", p.protocol, p.number, listed)
+	consequence := fmt.Sprintf("; at the %s listener on port %d, clients of a host without certificate get the "+
+		"certificate of another host. Certificates of the listener: %s", p.protocol, p.number, listed)
 	var ofRoutes []string
 	for n, i := range p.members {
 		m := &b.members[i]

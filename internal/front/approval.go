@@ -162,8 +162,8 @@ func takeover(remedy string, o awsop.Observed) plan.Policy {
 				names = append(names, name)
 			}
 			return plan.Guard{Code: diag.TakeoverNotApproved,
-				Text: fmt.Sprintf("these steps of the plan for the adopted load balancer change or delete existing parts and wait "+
-					"for an approval: %s; the controller executes the other steps. The whole plan has %s",
+				Text: fmt.Sprintf("these steps of the plan wait for an approval, because they change or delete existing parts of "+
+					"the adopted load balancer: %s; the controller executes the other steps. The whole plan has %s",
 					diag.First(names, shownSteps, ", "), p.Summary()),
 				Remedy: remedy}
 		}))

@@ -44,7 +44,7 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		"one of several approves":    {members: []string{none, digest, other}},
 		"one that leaves has no say": {members: []string{none}, leaving: []string{digest}, want: "and this plan has none"},
 		"what is taken over": {members: []string{"-"}, desired: &adopted,
-			want: "wait for an approval: DeleteListener (it is in the way)"},
+			want: "the adopted load balancer: DeleteListener (it is in the way)"},
 		"another state of it": {members: []string{other}, desired: &adopted, want: "wait for an approval"},
 		"nothing of it":       {members: []string{none}, desired: &adopted, want: "and this plan has none"},
 		"its approval":        {members: []string{digest}, desired: &adopted, allowed: "shop=platform"},

@@ -49,22 +49,29 @@ Afterwards you know which conformance tests pass, which do not, and why.
 
 This page is generated from playground/conformance/lists.yaml and the reports in playground/conformance/reports by "make conformance-page".
 
-"make conformance" runs the conformance tests of sigs.k8s.io/gateway-api v1.7.0 in the playground, against the controller's binary.
-Run it as root, or with the sysctl net.ipv4.ip_unprivileged_port_start=0, because the tests' clients use the real ports of load balancers.
+"make conformance" runs the conformance tests of sigs.k8s.io/gateway-api v1.7.0 against the controller's binary.
+The tests run in the [playground](quick-start.md): an API server on your machine, with a simulated AWS account.
+Run the command as root, or with the sysctl net.ipv4.ip_unprivileged_port_start=0, because the tests' clients use the real ports of load balancers.
 
 The command compares the results with playground/conformance/lists.yaml.
 It fails if a test that is listed as passing fails, or if a test that is not listed as passing passes.
-It writes the results, and the reports for the Gateway API's project, to bin/conformance, and compares these reports with those in playground/conformance/reports.
+It writes the results, and the reports for the Gateway API's project, to bin/conformance.
+It also fails if one of these reports differs from the stored report in playground/conformance/reports.
 
 The goal is that all tests pass, except the skipped ones, which AWS's load balancers cannot pass.
 Tests that are listed as "not yet" do not pass yet.
+
+The heading of each run names its GatewayClass: "alb" creates ALBs.
+With "auto", the protocols of a Gateway's listeners decide between an ALB and an NLB.
+The column "Level" contains "core", or the extended features that the test needs.
+"natively" means: to pass the test, the controller needs only what a load balancer of AWS has by itself.
 `)
 	for _, r := range l.Runs {
 		fmt.Fprintf(&b, "\n## %s: class %s, %s\n\n", r.Name, r.Class, strings.Join(r.Profiles, ", "))
 		fmt.Fprintf(&b, "%d tests: %d pass, %d not yet, %d skipped.", len(r.Tests()), len(r.Passes), len(r.NotYet),
 			len(r.Skipped))
 		if r.Mode == "" {
-			b.WriteString("\nNo report is written.\n")
+			b.WriteString("\nThis run writes no report for the Gateway API's project.\n")
 		} else {
 			b.WriteString("\n" + counts(t, r.Mode))
 		}

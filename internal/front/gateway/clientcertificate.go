@@ -294,8 +294,8 @@ func (t *translation) authorities(ref gatewayv1.ObjectReference, source intent.S
 	const create = "name a ConfigMap with certificates of authorities in its key ca.crt"
 	if ref.Group != corev1.GroupName || string(ref.Kind) != string(objects.ConfigMap) {
 		return "", "", fail(gatewayv1.ListenerReasonInvalidCACertificateKind, diag.InvalidCACertificate,
-				fmt.Sprintf("caCertificateRefs names a %s, not a ConfigMap; as long as no reference is valid, the "+
-					"controller opens no new port that needs one", ref.Kind),
+				fmt.Sprintf("caCertificateRefs names a %s, not a ConfigMap; until a reference is valid, the "+
+					"controller opens no new port that verifies client certificates by it", ref.Kind),
 				create),
 			false
 	}

@@ -145,7 +145,7 @@ func (t *translation) noteInvalid(d *Decisions) {
 		if problem == nil || taken && l.Problem != nil { // that others have its hostname is a finding of its own
 			continue
 		}
-		const remedy = "correct the field of the listener that the message names, or remove the listener"
+		remedy := "correct listener " + string(l.Name) + ", or remove it"
 		text := fmt.Sprintf("listener %s is not valid: %s", l.Name, problem.Message)
 		switch {
 		case l.Declared != nil && t.serves(i):
@@ -153,7 +153,7 @@ func (t *translation) noteInvalid(d *Decisions) {
 		case d.lost:
 			text += "; existing listeners in AWS on ports that no other listener declares do not change"
 		default:
-			text += "; the controller does not serve it"
+			text += "; the controller does not serve the listener"
 		}
 		d.note(diag.List{diag.New(t.parent(l), fmt.Sprintf("spec.listeners[%d]", l.Index), diag.InvalidListener, text,
 			remedy).In(diag.Rule)})

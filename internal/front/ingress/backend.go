@@ -229,8 +229,8 @@ func (t *translation) reportNoNodePort(svc *corev1.Service, port corev1.ServiceP
 		why = "declared by " + source.Object().String()
 	}
 	t.findings.Add(diag.New(Object(t.ingress), at, diag.WrongServiceType,
-		fmt.Sprintf("port %[2]d of Service %[3]s/%[4]s (type %[5]s) has no node port, which instance targets need "+
-			"(%[1]s)",
+		fmt.Sprintf("port %[2]d of Service %[3]s/%[4]s (type %[5]s) has no node port, and target type instance "+
+			"needs one (%[1]s)",
 			why, port.Port, svc.Namespace, svc.Name, cmp.Or(svc.Spec.Type, corev1.ServiceTypeClusterIP)),
 		"change the Service to type NodePort or LoadBalancer, or set annotation "+string(annotation.TargetType)+": ip"))
 }

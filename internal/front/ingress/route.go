@@ -226,7 +226,7 @@ func (t *translation) backend(b *networkingv1.IngressBackend, at string) []inten
 
 // answer503 notes a missing object that the configuration tolerates, and returns the response in place of it.
 func (t *translation) answer503(at, text, remedy, body string) []intent.Action {
-	d := diag.New(Object(t.ingress), at, diag.ServiceMissing, text+"; these requests get 503", remedy)
+	d := diag.New(Object(t.ingress), at, diag.ServiceMissing, text+"; requests for this backend get 503", remedy)
 	d.Class = diag.Note
 	t.findings.Add(d)
 	return []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{

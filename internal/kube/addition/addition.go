@@ -139,7 +139,7 @@ func (u Use) Text() string { return u.Field + ": " + u.Missing() }
 
 // Missing is Text without the field.
 func (u Use) Missing() string {
-	return fmt.Sprintf("the AWS Load Balancer Controller does not have this %s, so nobody may add it while --%s is set",
+	return fmt.Sprintf("the AWS Load Balancer Controller does not have this %s, and --%s forbids its use",
 		u.Row.Sort, FlagName)
 }
 

@@ -205,8 +205,8 @@ func (x PortEndpoints) identified(ctx context.Context, all registrar.Endpoints) 
 	}
 	if len(missing) > 0 {
 		note(fmt.Sprintf("the controller does not register endpoints without a QUIC server id. Their pods lack annotation "+
-			"%s, or are older than the annotation or than label %s=enabled of their namespace, or no webhook answered at "+
-			"their creation",
+			"%s, or were created before it or before label %s=enabled of their namespace, or were created while no "+
+			"webhook answered",
 			serverid.Annotation, serverid.NamespaceLabel),
 			fmt.Sprintf("set the annotation in the pod template to the names of the containers that serve QUIC, label the "+
 				"namespace, and run kubectl rollout restart; the server must use the id in %s in its connection ids",

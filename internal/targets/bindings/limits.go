@@ -214,7 +214,7 @@ func closedPorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission, at sg
 			fmt.Sprintf("the controller does not open port %s in security groups of nodes and pods: targets of the binding "+
 				"listen at %s",
 				diag.Some(texts(ports)), diag.Some(texts(at.Ports))),
-			fmt.Sprintf("name a port of the targets, or omit field port, which opens all ports of the targets; an "+
+			fmt.Sprintf("name a port at which targets listen, or omit field port to open every such port; an "+
 				"administrator can allow any port with --binding-networking=%s=%s", o.Namespace, allowlist.AnyPort))}
 }
 
