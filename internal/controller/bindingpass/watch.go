@@ -130,7 +130,8 @@ func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, rec
 			}
 			return
 		}
-		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && b.RereadAtResync && queue.IsResync(before, after) {
+		t, ok := after.(*v1beta1.TargetGroupBinding)
+		if ok && b.RereadAtResync && queue.IsResync(before, after) {
 			b.Registry.Invalidate(b.group(t))
 		}
 		b.noteCause(requestFor(after), "TargetGroupBinding", after)
@@ -138,7 +139,9 @@ func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, rec
 			q.Add(requestFor(after)) // with the priority of resyncs
 			return
 		}
-		b.Networking.Arrived()
+		if ok {
+			b.Networking.Arrived(t)
+		}
 		queue.Add(q, 0, queue.Urgent, requestFor(after))
 	})
 	created := h.CreateFunc

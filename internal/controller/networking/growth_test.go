@@ -21,6 +21,7 @@ import (
 type onlyReads struct {
 	client.Client
 	cache *growth.Cluster
+	lists *int
 }
 
 func (c onlyReads) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
@@ -28,6 +29,7 @@ func (c onlyReads) Get(ctx context.Context, key client.ObjectKey, o client.Objec
 }
 
 func (c onlyReads) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	*c.lists++
 	return c.cache.List(ctx, list, opts...)
 }
 
@@ -42,8 +44,9 @@ func manyBindings(t *testing.T, n int) (*Reconciler, []client.Object) {
 			Status:     v1beta1.TargetGroupBindingStatus{ObservedGeneration: ptr.To[int64](1)}})
 	}
 	c := growth.NewCluster(t, all...)
-	return &Reconciler{Options: Options{Client: onlyReads{cache: c}}, Table: sgsync.NewTable(),
-		requests: map[string]*request{}}, all
+	r := &Reconciler{Options: Options{Client: onlyReads{cache: c, lists: new(int)}}, Table: sgsync.NewTable(),
+		requests: map[string]*request{}, closing: map[string]*closing{}, ending: map[string]string{}, swept: true}
+	return r, all
 }
 
 func nameOf(o client.Object) string {
@@ -56,7 +59,7 @@ func TestStartCostsTheSameForEachBinding(t *testing.T) { // not parallel: it cou
 	growth.AtMost(t, growth.Constant, "bytes of a start for each binding, by bindings", func(n int) float64 {
 		r, all := manyBindings(t, n)
 		return growth.Bytes(func() {
-			r.Table, r.suspects, r.arrivals = sgsync.NewTable(), nil, r.arrivals+1
+			r.Table, r.suspects, r.suspected, r.listed, r.complete = sgsync.NewTable(), nil, nil, false, false
 			for _, o := range all {
 				if r.allKnown(t.Context()) {
 					t.Fatal("all are known before the last")
@@ -84,6 +87,71 @@ func TestQuestionWhetherAllAreKnownCostsNoList(t *testing.T) { // not parallel: 
 			}
 		})
 	})
+}
+
+// TestBindingThatComesOrGoesCostsNoList covers the events after which all bindings were listed again: one comes, is
+// wanted for the first time, inherits rules, or lets go of its rules.
+func TestBindingThatComesOrGoesCostsNoList(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes of a binding that comes and goes, by bindings", func(n int) float64 {
+		r, all := manyBindings(t, n)
+		for _, o := range all {
+			r.Table.Extend(nameOf(o), nil, nil)
+		}
+		if !r.allKnown(t.Context()) {
+			t.Fatal("not all are known")
+		}
+		reads, _ := r.Client.(onlyReads)
+		*reads.lists = 0
+		one, _ := all[n/2].(*v1beta1.TargetGroupBinding)
+		known := func(want bool, what string) {
+			t.Helper()
+			if r.allKnown(t.Context()) != want {
+				t.Errorf("%s: all are known: %t", what, !want)
+			}
+		}
+		bytes := growth.Bytes(func() {
+			r.Table.Set(nameOf(one), nil) // of a binding that comes, nothing is recorded
+			r.Arrived(one)
+			known(false, "came")
+			r.Table.Extend(nameOf(one), nil, nil)
+			r.mu.Lock()
+			r.requests[nameOf(one)] = &request{binding: one}
+			r.suspectID(nameOf(one)) // as Want does
+			r.mu.Unlock()
+			known(false, "unread")
+			r.Read(t.Context(), one, false)
+			known(true, "read")
+			r.Release(t.Context(), nameOf(one))
+			known(false, "released")
+			r.Table.Extend(nameOf(one), nil, nil)
+			known(true, "known again")
+		})
+		if *reads.lists > 0 {
+			t.Errorf("%d lists of all bindings", *reads.lists)
+		}
+		return bytes
+	})
+}
+
+// TestGoneBindingsAreForgottenBesideAnUnknownOne has a tenant's bindings come and go while another binding
+// stays unknown.
+func TestGoneBindingsAreForgottenBesideAnUnknownOne(t *testing.T) {
+	t.Parallel()
+	r, all := manyBindings(t, 1)
+	if r.allKnown(t.Context()) {
+		t.Fatal("the binding is known")
+	}
+	for i := range 1000 {
+		o, _ := all[0].DeepCopyObject().(*v1beta1.TargetGroupBinding)
+		o.Name = fmt.Sprintf("gone-%d", i)
+		r.Arrived(o)
+		if r.allKnown(t.Context()) {
+			t.Fatal("the binding is known")
+		}
+	}
+	if len(r.suspects) > 3 || len(r.suspected) > 3 {
+		t.Errorf("%d suspects, %d in the map", len(r.suspects), len(r.suspected))
+	}
 }
 
 type anyRules = sgsync.Rules

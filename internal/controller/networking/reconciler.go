@@ -82,10 +82,13 @@ type Reconciler struct {
 	swept    bool                // groups of former bindings were looked for
 	begun    time.Time
 	heirs    map[string]bool        // bindings that may need the rules of one that ended
-	suspects []types.NamespacedName // the bindings that were unknown when all were listed last
-	arrivals int                    // grows with each binding that comes or is edited, and with what is forgotten of one
-	known    bool                   // all were known at arrivals knownAt
-	knownAt  int
+	// suspects are the bindings that may be unknown, each once. suspected has, by suspect, the number of its newest
+	// suspicion.
+	suspects   []types.NamespacedName
+	suspected  map[types.NamespacedName]int
+	suspicions int
+	listed     bool       // all bindings were listed; from then on, bindings that come are suspects
+	complete   bool       // all were known once: any other binding is a suspect
 	listing  sync.Mutex // is held during a list of all bindings, which all that ask share
 	whole    bool       // the API server has shown, since the start, that the cache lacks no binding
 	// wholeAfter is when it is asked again
@@ -186,7 +189,7 @@ func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of
 		r.requests[id] = w
 	}
 	if !w.read {
-		r.arrivals++
+		r.suspectID(id)
 	}
 	same := w.binding != nil && w.binding.UID == o.UID && w.binding.Generation == o.Generation &&
 		w.targets.Port == targets.Port && w.targets.Endpoints.Equal(targets.Endpoints)
@@ -278,7 +281,7 @@ func (r *Reconciler) Release(ctx context.Context, id string) {
 	r.mu.Lock()
 	delete(r.requests, id)
 	delete(r.heirs, id)
-	r.arrivals++
+	r.suspectID(id)
 	t := r.Table.Set(id, nil)
 	wake := r.close(id, t.Changed)
 	r.mu.Unlock()
@@ -293,7 +296,7 @@ func (r *Reconciler) Transfer(ctx context.Context, id, name string, again bool) 
 	r.mu.Lock()
 	delete(r.requests, id)
 	delete(r.heirs, id)
-	r.arrivals++
+	r.suspectID(id)
 	if !again {
 		r.lend(id, name)
 	}

@@ -67,6 +67,7 @@ func (r *Reconciler) Settles(o *v1beta1.TargetGroupBinding) {
 func (r *Reconciler) Replace(binding types.NamespacedName) {
 	id := stack.ID{Namespace: binding.Namespace, Name: binding.Name}.String()
 	r.mu.Lock()
+	r.suspectID(id)
 	w := r.requests[id]
 	known := w != nil && w.binding != nil
 	r.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,7 +22,11 @@ func (r *Reconciler) Review(ctx context.Context) {
 	idle := len(r.waiting) == 0 && r.swept
 	r.reviews++
 	r.mu.Unlock()
-	if idle || !r.allKnown(ctx) {
+	if idle {
+		r.anySuspect(ctx) // forgets those that are known
+		return
+	}
+	if !r.allKnown(ctx) {
 		return
 	}
 	r.mu.Lock()
@@ -38,44 +43,48 @@ func (r *Reconciler) Review(ctx context.Context) {
 }
 
 // allKnown reports whether the needs of every binding with networking are recorded, and what is registered for it: only
-// then may rules be revoked. It lists the bindings once all that it found unknown are known, and only if a binding has
-// come, or less is known of one, since all were known. Those that ask at the same time share one list.
+// then may rules be revoked. It lists the bindings at the start, until all were known once. After that, only bindings
+// that suspect names can be unknown. Callers that ask at the same time share one list.
 func (r *Reconciler) allKnown(ctx context.Context) bool {
-	if known, certain, _ := r.isKnown(ctx); certain {
+	if known, certain := r.isKnown(ctx); certain {
 		return known
 	}
 	r.listing.Lock()
 	defer r.listing.Unlock()
-	known, certain, arrivals := r.isKnown(ctx)
-	if certain {
+	if known, certain := r.isKnown(ctx); certain {
 		return known
 	}
+	r.mu.Lock()
+	r.listed = true // before the list, which may lack what comes meanwhile
+	r.mu.Unlock()
 	var list v1beta1.TargetGroupBindingList
 	if err := r.listBindings(ctx, &list); err != nil {
 		return false
 	}
-	var suspects []types.NamespacedName
 	for i := range list.Items {
 		if o := &list.Items[i]; r.isUnknown(o) {
-			suspects = append(suspects, client.ObjectKeyFromObject(o))
+			r.mu.Lock()
+			r.suspect(client.ObjectKeyFromObject(o))
+			r.mu.Unlock()
 		}
 	}
-	if len(suspects) == 0 && !r.cacheIsWhole(ctx) {
+	if r.anySuspect(ctx) || !r.cacheIsWhole(ctx) {
 		return false
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.suspects, r.known, r.knownAt = suspects, len(suspects) == 0, arrivals
-	return r.known
+	r.complete = true
+	r.mu.Unlock()
+	return !r.anySuspect(ctx)
 }
 
-// isKnown reports what is certain without a list of all bindings, and which arrivals it knows of.
-func (r *Reconciler) isKnown(ctx context.Context) (known, certain bool, arrivals int) {
+// isKnown reports what is certain without a list of all bindings.
+func (r *Reconciler) isKnown(ctx context.Context) (known, certain bool) {
 	r.mu.Lock()
-	arrivals, known = r.arrivals, r.known && r.knownAt == r.arrivals
+	complete := r.complete
 	waits := r.Live != nil && !r.whole && r.Now().Before(r.wholeAfter)
 	r.mu.Unlock()
-	return known, known || waits || r.anySuspect(ctx), arrivals
+	some := r.anySuspect(ctx)
+	return complete && !some, complete || some || waits
 }
 
 const (
@@ -127,8 +136,29 @@ func (r *Reconciler) listBindings(ctx context.Context, list *v1beta1.TargetGroup
 		client.UnsafeDisableDeepCopy)
 }
 
-// anySuspect reports whether a binding is still unknown that was so when all were listed. It forgets those that are
-// known or gone.
+// suspect notes that a binding may be unknown. r.mu is held.
+func (r *Reconciler) suspect(binding types.NamespacedName) {
+	if !r.listed { // the first list finds it
+		return
+	}
+	if r.suspected == nil {
+		r.suspected = map[types.NamespacedName]int{}
+	}
+	if r.suspected[binding] == 0 {
+		r.suspects = append(r.suspects, binding)
+	}
+	r.suspicions++
+	r.suspected[binding] = r.suspicions
+}
+
+// suspectID is suspect for the name of a binding in the table. r.mu is held.
+func (r *Reconciler) suspectID(id string) {
+	of := stack.ParseID(id)
+	r.suspect(types.NamespacedName{Namespace: of.Namespace, Name: of.Name})
+}
+
+// anySuspect reports whether a suspect is unknown. It forgets suspects that are known or gone, until it finds one that
+// is unknown. The next call begins with another suspect, so that one that stays unknown keeps no others in memory.
 func (r *Reconciler) anySuspect(ctx context.Context) bool {
 	for {
 		r.mu.Lock()
@@ -136,28 +166,47 @@ func (r *Reconciler) anySuspect(ctx context.Context) bool {
 			r.mu.Unlock()
 			return false
 		}
-		last := r.suspects[len(r.suspects)-1]
+		first := r.suspects[0]
+		since := r.suspected[first]
 		r.mu.Unlock()
-		id := stack.ID{Namespace: last.Namespace, Name: last.Name}.String()
-		if !r.Table.Knows(id) || r.isUnread(id) {
-			o := new(v1beta1.TargetGroupBinding)
-			if r.Client.Get(ctx, last, o, client.UnsafeDisableDeepCopy) == nil && r.isUnknown(o) {
-				return true
+		unknown := r.isUnknownNow(ctx, first)
+		r.mu.Lock()
+		if len(r.suspects) > 0 && r.suspects[0] == first {
+			r.suspects = r.suspects[1:]
+			if unknown || r.suspected[first] != since { // it was suspected again meanwhile
+				r.suspects = append(r.suspects, first)
+			} else {
+				delete(r.suspected, first)
 			}
 		}
-		r.mu.Lock()
-		if n := len(r.suspects); n > 0 && r.suspects[n-1] == last {
-			r.suspects = r.suspects[:n-1]
-		}
 		r.mu.Unlock()
+		if unknown {
+			return true
+		}
 	}
 }
 
+// isUnknownNow reports whether a binding is unknown. One that cannot be read is.
+func (r *Reconciler) isUnknownNow(ctx context.Context, binding types.NamespacedName) bool {
+	id := stack.ID{Namespace: binding.Namespace, Name: binding.Name}.String()
+	if r.Table.Knows(id) && !r.isUnread(id) {
+		return false
+	}
+	o := new(v1beta1.TargetGroupBinding)
+	if err := r.Client.Get(ctx, binding, o, client.UnsafeDisableDeepCopy); err != nil {
+		return !apierrors.IsNotFound(err)
+	}
+	return r.isUnknown(o)
+}
+
 // Arrived notes that a binding has come or was edited.
-func (r *Reconciler) Arrived() {
+func (r *Reconciler) Arrived(o *v1beta1.TargetGroupBinding) {
+	if o.Spec.Networking == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.arrivals++
+	r.suspect(client.ObjectKeyFromObject(o))
 }
 
 // isUnknown reports whether the needs of a binding are not recorded, or not what is registered for it.
@@ -217,6 +266,7 @@ func (r *Reconciler) Inherit(from *v1beta1.TargetGroupBinding, successors []v1be
 	for i := range successors {
 		if successors[i].Namespace == from.Namespace && from.Spec.Networking != nil {
 			r.heirs[ruleID(&successors[i])] = true
+			r.suspect(client.ObjectKeyFromObject(&successors[i]))
 		}
 	}
 }
@@ -245,22 +295,13 @@ func (r *Reconciler) isUnread(id string) bool {
 	return w != nil && w.binding != nil && !w.read
 }
 
-// anyRules reports whether a binding asks for rules.
-func (r *Reconciler) anyRules(ctx context.Context) bool {
-	var list v1beta1.TargetGroupBindingList
-	err := r.listBindings(ctx, &list)
-	return err != nil || slices.ContainsFunc(list.Items, func(o v1beta1.TargetGroupBinding) bool {
-		return o.Spec.Networking != nil
-	})
-}
-
 // sweep has the groups looked at, once, that may hold rules of bindings that went while no process ran.
 func (r *Reconciler) sweep(ctx context.Context) queue.Retry {
 	if !r.allKnown(ctx) { // until then the groups would only wait
 		return queue.Retry{Failed: true, Soon: true}
 	}
 	groups, err := r.Inventory.SecurityGroups().OfCluster(ctx)
-	if r.Inventory.RefusedFirstListing(err) && !r.anyRules(ctx) { // the next review looks again
+	if r.Inventory.RefusedFirstListing(err) && !r.Table.Any() { // the next review looks again
 		return queue.Retry{}
 	}
 	if err != nil {

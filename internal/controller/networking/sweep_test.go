@@ -57,7 +57,7 @@ func TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre(t *testing.T) {
 		t.Error("not all are known in the end")
 	}
 	r.requests[ruleID(of(7))] = &request{binding: of(7)}
-	r.Arrived()
+	r.Arrived(of(7))
 	if r.allKnown(t.Context()) {
 		t.Error("one is known of which it is not known what is registered")
 	}
@@ -94,7 +94,6 @@ func TestGroupsShareOneList(t *testing.T) {
 	var cached, live atomic.Int32
 	r := &Reconciler{Options: Options{Client: counted(&cached), Live: counted(&live), Now: time.Now},
 		Table: sgsync.NewTable()}
-	r.Arrived()
 	var running sync.WaitGroup
 	for range groups {
 		running.Go(func() {

@@ -235,6 +235,13 @@ func (t *Table) Knows(binding string) bool {
 	return ok
 }
 
+// Any reports whether the needs of a binding are recorded.
+func (t *Table) Any() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.needs) > 0
+}
+
 // Placed reports whether the groups of all endpoints of a binding were known once since the start.
 func (t *Table) Placed(binding string) bool {
 	t.mu.Lock()

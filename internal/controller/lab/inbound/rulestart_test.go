@@ -72,12 +72,15 @@ func TestReviewDuringLookAtGroupRepeatsLook(t *testing.T) {
 		l.Standing([2]int32{9999, 9999})
 		l.Inventory.SecurityGroups().ForgetRules(lab.NodeGroup)
 		r := l.Bound.Networking
-		r.Arrived()
+		late := lab.Binding(l.OtherGroup(), v1beta1.TargetTypeIP)
+		late.Name = "late"
+		r.Arrived(late)
 		unknown := true
 		r.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
-			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-				if !unknown {
-					return c.List(ctx, list, opts...)
+			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+				opts ...client.GetOption) error {
+				if !unknown || key.Name != late.Name {
+					return c.Get(ctx, key, o, opts...)
 				}
 				unknown = false
 				if reviewed {
