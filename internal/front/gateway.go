@@ -71,7 +71,7 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 	balancer, decisions := gateway.Translate(v, f.Config, l, f.exists(l.Gateway, key))
 	if w.Declared {
 		w.LoadBalancer = balancer
-		f.References.load(v, &w.LoadBalancer)
+		f.References.load(v, &w.LoadBalancer, w.Members)
 		f.last.load(v, &w.LoadBalancer, credentialsIn)
 	}
 	if l.Reports {
@@ -106,8 +106,12 @@ func (f Gateway) exists(g *gatewayv1.Gateway, key stack.Key) bool {
 
 // Recalling returns a front end that also knows what the compiler remembers of a stack: the last valid versions of the
 // listeners of a Gateway, their certificates, what they do with those of clients, to what those of its routes forward,
-// what configured their target groups, the classes of Gateways and Ingresses, and the Secrets of their logins.
-func Recalling(f Loader, before *compile.Memory) Loader {
+// what configured their target groups, the classes of Gateways and Ingresses, the Secrets of their logins, and target
+// groups that they name. elsewhere is as in Moving; nil = members come from no other stack.
+func Recalling(f Loader, before *compile.Memory, elsewhere Elsewhere) Loader {
+	if i, is := f.(Ingress); is {
+		i.References.elsewhere, f = elsewhere, i
+	}
 	if !before.Any() {
 		return f
 	}
@@ -116,14 +120,18 @@ func Recalling(f Loader, before *compile.Memory) Loader {
 		return last.Class
 	}
 	if i, is := f.(Ingress); is {
-		i.Config.LastClass, i.last = class, lastLoginsOf(before)
+		i.Config.LastClass, i.last, i.References.last = class, lastLoginsOf(before), before.Good
 		return i
+	}
+	if s, is := f.(Service); is {
+		s.References.last = before.Good
+		return s
 	}
 	g, is := f.(Gateway)
 	if !is {
 		return f
 	}
-	g.Config.LastClass, g.last = class, lastLoginsOf(before)
+	g.Config.LastClass, g.last, g.References.last = class, lastLoginsOf(before), before.Good
 	g.Config.Last = gateway.Versions{}
 	if before.Listeners != nil {
 		g.Config.Last = before.Listeners

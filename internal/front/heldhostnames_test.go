@@ -22,7 +22,7 @@ func passes(t testing.TB, of attachment.Family, versions ...*scene) (last compil
 	var before *compile.Memory
 	for i := range 2 * len(versions) {
 		text := versions[i/2].text.String()
-		last = pass(t, Recalling(gatewayFrontEnd(of), before), key, decode(t, text), before)
+		last = pass(t, Recalling(gatewayFrontEnd(of), before, nil), key, decode(t, text), before)
 		if last.Stack == nil {
 			t.Fatalf("no stack; needs %v, diagnostics %v of\n%s", last.Needs, last.Diagnostics, text)
 		}

@@ -59,7 +59,7 @@ func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	}
 	if w.Declared {
 		w.LoadBalancer = ingress.Translate(v, f.Config, g)
-		f.References.load(v, &w.LoadBalancer)
+		f.References.load(v, &w.LoadBalancer, w.Members)
 		f.last.load(v, &w.LoadBalancer, ingress.Credentials(f.Config, g))
 		return w
 	}
@@ -78,9 +78,9 @@ func (f Ingress) dryRun(v *objects.View, id stack.ID, under []*networkingv1.Ingr
 	cfg := f.Config
 	cfg.IncludeDryRun = true
 	r := &DryRun{LoadBalancer: ingress.Translate(v, cfg, ingress.Load(v, cfg, id))}
-	f.References.load(v, &r.LoadBalancer)
 	for _, i := range under {
 		r.Objects = append(r.Objects, i)
 	}
+	f.References.load(v, &r.LoadBalancer, r.Objects)
 	return r
 }

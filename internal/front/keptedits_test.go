@@ -65,7 +65,7 @@ func (s served) compile(t interface{ Fatal(...any) }, before *compile.Memory) co
 	if s.account != nil {
 		changes = *s.account
 	}
-	c := answered(t, Recalling(s.f, before), s.key, s.list(), before, changes...)
+	c := answered(t, Recalling(s.f, before, nil), s.key, s.list(), before, changes...)
 	s.show(c)
 	return c
 }

@@ -81,7 +81,7 @@ func keptPass(t testing.TB, text string, before *compile.Memory) compiled {
 		}
 	}
 	key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "infra", Name: "gw"}}
-	c := pass(t, Recalling(gatewayFrontEnd(attachment.Application), before), key, decode(t, text), before)
+	c := pass(t, Recalling(gatewayFrontEnd(attachment.Application), before, nil), key, decode(t, text), before)
 	if c.Stack == nil {
 		t.Fatalf("no stack; needs %v, diagnostics %v of\n%s", c.Needs, c.Diagnostics, text)
 	}

@@ -22,7 +22,7 @@ type joined struct {
 }
 
 func (j joined) Load(v *objects.View, id stack.ID) Input {
-	return Recalling(j.Ingress, j.before).Load(v, id).Moving(stack.Key{Owner: stack.Ingress, ID: id}, j.before,
+	return Recalling(j.Ingress, j.before, nil).Load(v, id).Moving(stack.Key{Owner: stack.Ingress, ID: id}, j.before,
 		func(o diag.Object, at []stack.Key) (intent.Member, bool) {
 			return LastAt(o, at, func(k stack.Key) *compile.Memory {
 				if k == j.of {

@@ -87,7 +87,7 @@ func (w *written) clients() awsclient.Clients {
 // pass compiles the objects and writes the stack until nothing is left to do.
 func (w *written) pass(s served, before *compile.Memory) *compile.Memory {
 	w.Helper()
-	f := Recalling(s.f, before)
+	f := Recalling(s.f, before, nil)
 	for range 20 {
 		input := f.Load(objects.FromObjects(s.list()), s.key.ID).Governed(s.key, before)
 		result, _, err := Compiler{w.inv, w.cfg}.Compile(context.Background(), s.key, input, before)

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,26 +12,39 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TargetGroupReferences says which kinds are read to decide about references to target groups of other namespaces.
 type TargetGroupReferences struct {
 	Grants     bool // ReferenceGrants are served
 	Namespaces bool // the namespaces of the cluster may be listed
+
+	// last are the last valid versions of the members, and elsewhere finds those at other stacks: Recalling sets them.
+	last      quarantine.Versions
+	elsewhere Elsewhere
 }
 
 // kindTargetGroup is the kind of a target group in ReferenceGrants, of the group of TargetGroupBindings.
 const kindTargetGroup = "TargetGroup"
 
-// load sets the References of a load balancer of which a member names a target group. A member with errors may be
-// served in an earlier version, which is not known here and may name one.
-func (r TargetGroupReferences) load(v *objects.View, lb *intent.LoadBalancer) {
-	names := func(m intent.Member) bool { return m.Diagnostics.HasErrors() || namesTargetGroup(m) }
-	if !slices.ContainsFunc(lb.Members, names) {
+// load sets the References of a load balancer of which a member names a target group, now or in the last valid version,
+// which may serve instead.
+func (r TargetGroupReferences) load(v *objects.View, lb *intent.LoadBalancer, members []metav1.Object) {
+	came := r.cameFrom(lb.Key, members)
+	from := map[objects.From]bool{}
+	for i := range lb.Members {
+		if m := &lb.Members[i]; r.names(m, came[m.Object]) {
+			from[objects.From{Kind: objects.Kind(m.Object.Kind), Namespace: m.Object.Namespace}] = true
+		}
+	}
+	if len(from) == 0 {
 		return
 	}
 	lb.References = &intent.References{Services: map[string][]string{}}
@@ -40,18 +54,47 @@ func (r TargetGroupReferences) load(v *objects.View, lb *intent.LoadBalancer) {
 	if !r.Grants {
 		return
 	}
-	var from []objects.From
-	for _, m := range lb.Members {
-		from = append(from, objects.From{Kind: objects.Kind(m.Object.Kind), Namespace: m.Object.Namespace})
-	}
-	for _, g := range objects.Grants(v, "", from...) {
+	for _, g := range objects.Grants(v, slices.Collect(maps.Keys(from))...) {
 		for _, grant := range grantsOf(g) {
+			if !from[objects.From{Kind: objects.Kind(grant.FromKind), Namespace: grant.FromNamespace}] {
+				continue
+			}
 			lb.References.Grants = append(lb.References.Grants, grant)
 			if _, read := lb.References.Services[g.Namespace]; !read && grant.Name != "" && !grant.TargetGroup {
 				lb.References.Services[g.Namespace] = namesOf(objects.List[*corev1.Service](v, objects.Service, g.Namespace))
 			}
 		}
 	}
+}
+
+// names reports whether a member, or its last valid version, names a target group. came are the stacks from which the
+// member may have come.
+func (r TargetGroupReferences) names(m *intent.Member, came []stack.Key) bool {
+	if namesTargetGroup(m) {
+		return true
+	}
+	if last, known := r.last[m.Object]; known {
+		return namesTargetGroup(last)
+	}
+	if r.elsewhere == nil || m.Object.Kind != string(objects.Ingress) {
+		return false
+	}
+	last, known := r.elsewhere(m.Object, came)
+	return known && namesTargetGroup(&last)
+}
+
+// cameFrom are the other stacks of which members still carry the finalizer.
+func (r TargetGroupReferences) cameFrom(key stack.Key, members []metav1.Object) map[diag.Object][]stack.Key {
+	if r.elsewhere == nil || key.Owner != stack.Ingress {
+		return nil
+	}
+	out := map[diag.Object][]stack.Key{}
+	for _, o := range members {
+		if at := otherStacks(key, o); len(at) > 0 {
+			out[owner.Object(o)] = at
+		}
+	}
+	return out
 }
 
 // grantsOf are the permissions of a ReferenceGrant to name Services or target groups.
@@ -83,7 +126,7 @@ func namesOf[T metav1.Object](all []T) []string {
 }
 
 // namesTargetGroup reports whether an action of a member forwards to a target group by its ARN or name.
-func namesTargetGroup(m intent.Member) bool {
+func namesTargetGroup(m *intent.Member) bool {
 	literal := func(actions []intent.Action) bool {
 		return slices.ContainsFunc(actions, func(a intent.Action) bool {
 			return slices.ContainsFunc(a.Backends, func(b intent.Backend) bool {

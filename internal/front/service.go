@@ -50,7 +50,7 @@ func (f Service) Load(v *objects.View, id stack.ID) Input {
 	switch {
 	case w.Declared:
 		w.LoadBalancer = service.Translate(v, f.Config, g)
-		f.References.load(v, &w.LoadBalancer)
+		f.References.load(v, &w.LoadBalancer, w.Members)
 	case len(g.Leaving) > 0:
 		w.protection = func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool]) {
 			some := g

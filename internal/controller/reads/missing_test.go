@@ -113,7 +113,8 @@ func TestMissingGrantsAreReadTogether(t *testing.T) {
 	grant := &gatewayv1beta1.ReferenceGrant{ObjectMeta: metav1.ObjectMeta{Namespace: "n1999", Name: "evil"}}
 	grant.Spec.From = []gatewayv1.ReferenceGrantFrom{{Group: gatewayv1.GroupName, Kind: "HTTPRoute", Namespace: "evil"}}
 	grant.Spec.To = []gatewayv1.ReferenceGrantTo{{Kind: "Service"}}
-	cache := fake.NewClientBuilder().WithScheme(scheme).Build()
+	cache := fake.NewClientBuilder().WithScheme(scheme).WithIndex(grant, readable.References,
+		readable.ReferenceValues).Build()
 	live := &calls{Reader: fake.NewClientBuilder().WithScheme(scheme).WithObjects(grant).Build()}
 	r := NewCacheReader(t.Context(), cache, live)
 	v, from := objects.New(r), objects.From{Kind: objects.HTTPRoute, Namespace: "evil"}

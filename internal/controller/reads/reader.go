@@ -111,10 +111,14 @@ type CacheReader struct {
 	// unindexed is set if reader is a client of the API server, which has no index of references.
 	unindexed bool
 	get       func(kind objects.Kind, key client.ObjectKey, o client.Object) (absence.Absence, error)
-	list      func(kind objects.Kind, list client.ObjectList, which client.ListOption) error
+	// list lists objects of the cache; if it is to confirm an empty list, it asks the API server.
+	list func(kind objects.Kind, list client.ObjectList, confirm bool, which ...client.ListOption) error
 	err       error // of the first read that showed neither an object nor its absence
 	// read are the objects that were read, nil if they do not exist: thousands of fields may name one object.
 	read map[objects.Ref]metav1.Object
+	// lists are the lists that were read, and grants, by namespace, what the ReferenceGrants that the index lacks name.
+	lists  map[objects.Read][]metav1.Object
+	grants map[string]map[objects.Ref][]metav1.Object
 	// unwatched are the reads in namespaces that the caches do not show. It is useless to repeat them.
 	unwatched map[objects.Read]error
 }
@@ -122,7 +126,8 @@ type CacheReader struct {
 // NewCacheReader makes a reader for a pass that ends with ctx. If reader does not have an object of a kind that others
 // refer to, the reader asks live, the API server; nil = reader is trusted.
 func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReader {
-	r := &CacheReader{unwatched: map[objects.Read]error{}, read: map[objects.Ref]metav1.Object{}}
+	r := &CacheReader{unwatched: map[objects.Read]error{}, read: map[objects.Ref]metav1.Object{},
+		lists: map[objects.Read][]metav1.Object{}, grants: map[string]map[objects.Ref][]metav1.Object{}}
 	if live != nil {
 		live = &missing{live, map[objects.Ref]*missingIn{}, map[string]gatewayv1beta1.ReferenceGrantList{}}
 	}
@@ -133,13 +138,12 @@ func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReade
 		}
 		return sure.Get(ctx, key, o, client.UnsafeDisableDeepCopy)
 	}
-	r.list = func(kind objects.Kind, list client.ObjectList, which client.ListOption) error {
+	r.list = func(kind objects.Kind, list client.ObjectList, confirm bool, which ...client.ListOption) error {
 		sure := ConfirmingReader{Cache: reader}
-		namespace, one := which.(client.InNamespace)
-		if kind == objects.ReferenceGrant && one && namespace != "" && r.Serves(kind) { // without a grant, a
-			sure.Live = live // reference would be refused
+		if confirm && r.Serves(kind) {
+			sure.Live = live
 		}
-		return sure.List(ctx, list, which, client.UnsafeDisableDeepCopy)
+		return sure.List(ctx, list, append(which, client.UnsafeDisableDeepCopy)...)
 	}
 	return r
 }
@@ -219,15 +223,45 @@ func (r *CacheReader) List(kind objects.Kind, namespace string) []metav1.Object 
 }
 
 // ListNaming implements objects.Reader, by the index of readable.References. The API server has no such index: from it,
-// ListNaming reads all objects of the kind.
-func (r *CacheReader) ListNaming(kind objects.Kind, to objects.Ref) []metav1.Object {
-	if r.unindexed {
-		return slices.DeleteFunc(r.List(kind, ""), func(o metav1.Object) bool {
+// ListNaming reads all objects of the kind, or all ReferenceGrants of the namespace.
+func (r *CacheReader) ListNaming(kind objects.Kind, to objects.Ref) (found []metav1.Object) {
+	namespace := ""
+	if kind == objects.ReferenceGrant {
+		namespace = objects.GrantNamespace(to)
+	}
+	switch {
+	case !r.unindexed:
+		found = r.listed(kind, objects.Read{Kind: kind, Names: to}, client.MatchingFields{
+			readable.References: readable.ReferenceValue(to)})
+	case namespace == "":
+		found = slices.DeleteFunc(slices.Clone(r.List(kind, "")), func(o metav1.Object) bool {
 			return !slices.Contains(objects.References(o), to)
 		})
 	}
-	return r.listed(kind, objects.Read{Kind: kind, Names: to}, client.MatchingFields{
-		readable.References: readable.ReferenceValue(to)})
+	if len(found) == 0 && namespace != "" {
+		return r.unindexedGrants(namespace)[to]
+	}
+	return found
+}
+
+// unindexedGrants returns, by what they name, the ReferenceGrants of a namespace that only the API server shows: a
+// reference is refused only if the cache has another grant of the namespace, or the API server has none either.
+func (r *CacheReader) unindexedGrants(namespace string) map[objects.Ref][]metav1.Object {
+	if of, known := r.grants[namespace]; known {
+		return of
+	}
+	of := map[objects.Ref][]metav1.Object{}
+	r.grants[namespace] = of
+	if one := readable.List(objects.ReferenceGrant); !r.unindexed && r.list(objects.ReferenceGrant, one, false,
+		client.InNamespace(namespace), client.Limit(1)) == nil && meta.LenList(one) > 0 {
+		return of
+	}
+	for _, g := range r.List(objects.ReferenceGrant, namespace) {
+		for _, to := range objects.References(g) {
+			of[to] = append(of[to], g)
+		}
+	}
+	return of
 }
 
 // Selecting implements objects.SelectingReader.
@@ -235,14 +269,21 @@ func (r *CacheReader) Selecting(namespace string, pod map[string]string) (names 
 	return r.Selectors.Of(namespace, pod)
 }
 
-func (r *CacheReader) listed(kind objects.Kind, read objects.Read, which client.ListOption) []metav1.Object {
+// listed reads a list once.
+func (r *CacheReader) listed(kind objects.Kind, read objects.Read, which client.ListOption) (out []metav1.Object) {
+	if out, known := r.lists[read]; known {
+		return out
+	}
+	defer func() { r.lists[read] = out }()
 	list := readable.Kinds[kind].List
 	if list == nil {
 		r.Fail(fmt.Errorf("kind %q is not listed: %w", kind, absence.ErrUnknown))
 		return nil
 	}
 	list, _ = list.DeepCopyObject().(client.ObjectList)
-	if err := r.list(kind, list, which); err != nil {
+	// without a grant, a reference would be refused
+	confirm := kind == objects.ReferenceGrant && read.Namespace != ""
+	if err := r.list(kind, list, confirm, which); err != nil {
 		var unwatched *UnwatchedError
 		if errors.As(err, &unwatched) {
 			r.unwatched[read] = unwatched
@@ -251,7 +292,6 @@ func (r *CacheReader) listed(kind objects.Kind, read objects.Read, which client.
 		r.Fail(fmt.Errorf("listing %s: %w", kind, err))
 		return nil
 	}
-	var out []metav1.Object
 	_ = meta.EachListItem(list, func(o runtime.Object) error {
 		if m, ok := o.(metav1.Object); ok {
 			out = append(out, m)

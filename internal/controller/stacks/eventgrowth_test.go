@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -100,12 +101,15 @@ func member(of stack.Owner, i int) []client.Object {
 	return []client.Object{g, r, svc}
 }
 
-func newCrowd(t *testing.T, of stack.Owner, n int) *crowd {
+func newCrowd(t *testing.T, of stack.Owner, n int, edits ...func(o client.Object)) *crowd {
 	t.Helper()
 	all := shared()
 	var owners []client.Object
 	for i := range n {
 		one := member(of, i)
+		for _, edit := range edits {
+			edit(one[0])
+		}
 		all, owners = append(all, one...), append(owners, one[0])
 	}
 	c, err := config.Parse([]string{"--cluster-name=demo", "--aws-vpc-id=vpc-01234567", "--aws-region=us-west-2"})
@@ -217,6 +221,40 @@ func TestEventsOfSharedObjectsCostNoPass(t *testing.T) { // not parallel: it cou
 				})
 			})
 		}
+	}
+}
+
+// TestTypoMakesNoStackDependOnEverything shows that stacks with an invalid annotation are not woken by what decides
+// about references to target groups, which they do not name.
+func TestTypoMakesNoStackDependOnEverything(t *testing.T) { // not parallel: it counts bytes
+	typos := map[stack.Owner]string{stack.Ingress: "alb.ingress.kubernetes.io/scheme",
+		stack.Service: "service.beta.kubernetes.io/aws-load-balancer-scheme"}
+	grant := &gatewayv1beta1.ReferenceGrant{ObjectMeta: objectMeta("blog", "grant")}
+	grant.Spec.From = []gatewayv1beta1.ReferenceGrantFrom{{Group: networkingv1.GroupName, Kind: "Ingress",
+		Namespace: "shop"}}
+	grant.Spec.To = []gatewayv1beta1.ReferenceGrantTo{{Kind: "Service", Name: ptr.To(gatewayv1.ObjectName("other"))}}
+	for of, key := range typos {
+		growth.AtMost(t, growth.Constant, "stacks woken, by stacks of "+string(of), func(n int) float64 {
+			x := newCrowd(t, of, n, func(o client.Object) {
+				all := maps.Clone(o.GetAnnotations())
+				if all == nil {
+					all = map[string]string{}
+				}
+				all[key] = "extrnal"
+				o.SetAnnotations(all)
+			})
+			q := &wokenKeys{keys: map[stack.Key]bool{}}
+			for kind, o := range map[objects.Kind]client.Object{
+				objects.Namespace: &corev1.Namespace{ObjectMeta: objectMeta("", "blog")}, objects.ReferenceGrant: grant,
+				objects.Service: &corev1.Service{ObjectMeta: objectMeta("blog", "new")},
+			} {
+				x.DependencyHandler(kind).Create(t.Context(), event.CreateEvent{Object: o}, q)
+			}
+			if len(q.keys) > 0 {
+				t.Errorf("%s: %d of %d stacks are woken", of, len(q.keys), n)
+			}
+			return float64(len(q.keys))
+		})
 	}
 }
 

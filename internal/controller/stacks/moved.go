@@ -49,15 +49,18 @@ func (s *Reconciler) noteLeft(w front.Input, before *compile.Memory) {
 
 // moving returns an input with the last valid versions of members that come from other stacks.
 func (s *Reconciler) moving(key stack.Key, w front.Input, before *compile.Memory) front.Input {
-	return w.Moving(key, before, func(o diag.Object, at []stack.Key) (intent.Member, bool) {
-		if m, ok := front.LastAt(o, at, s.MemoryOf); ok {
-			return m, true
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if left, ok := s.left[o]; ok {
-			return *left.version, true
-		}
-		return intent.Member{}, false
-	})
+	return w.Moving(key, before, s.lastElsewhere)
+}
+
+// lastElsewhere implements front.Elsewhere.
+func (s *Reconciler) lastElsewhere(o diag.Object, at []stack.Key) (intent.Member, bool) {
+	if m, ok := front.LastAt(o, at, s.MemoryOf); ok {
+		return m, true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if left, ok := s.left[o]; ok {
+		return *left.version, true
+	}
+	return intent.Member{}, false
 }

@@ -30,7 +30,7 @@ func (p *pass) load(ctx context.Context) queue.Exit {
 	if s.Loading != nil {
 		s.Loading(key)
 	}
-	p.front = front.Recalling(s.Front, s.MemoryOf(key))
+	p.front = front.Recalling(s.Front, s.MemoryOf(key), s.lastElsewhere)
 	p.input = p.front.Load(p.view, key.ID)
 	trace.End(p.view.Err())
 	spent()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -87,38 +88,58 @@ func PermittedNaming[T metav1.Object](v *View, kind Kind, to Ref) []T {
 	})
 }
 
-// Grants lists the ReferenceGrants of a namespace, or of all if it is empty, sorted by namespace and name. Only changes
-// of those that permit references from one of the given kinds and namespaces concern the reader.
-func Grants(v *View, namespace string, from ...From) []*gatewayv1beta1.ReferenceGrant {
-	for _, f := range from {
-		v.reads[Read{Kind: ReferenceGrant, Names: grantRef(f, namespace)}] = true
+// Grants lists the ReferenceGrants of all namespaces that permit references from one of the given kinds and namespaces,
+// sorted by namespace and name.
+func Grants(v *View, from ...From) []*gatewayv1beta1.ReferenceGrant {
+	refs := make([]Ref, len(from))
+	for i, f := range from {
+		refs[i] = grantRef(f, "")
 	}
-	return sorted[*gatewayv1beta1.ReferenceGrant](v.reader.List(ReferenceGrant, namespace))
+	return Naming[*gatewayv1beta1.ReferenceGrant](v, ReferenceGrant, refs...)
 }
 
 // grantRef is how a ReferenceGrant of a namespace names whom it permits references; without a namespace, that of any.
 func grantRef(from From, namespace string) Ref { return Ref{from.Kind, from.Namespace, namespace} }
 
-// granted reports whether a ReferenceGrant permits a reference.
-func granted(v *View, from From, to Ref) bool {
-	fromGroup := groups[from.Kind]
-	toGroup, known := groups[to.Kind]
-	if fromGroup != gatewayv1.GroupName && from.Kind != GlobalAccelerator || !known {
-		return false
-	}
-	permitted := func(t gatewayv1.ReferenceGrantTo) bool {
-		return string(t.Group) == toGroup && Kind(t.Kind) == to.Kind && (ptr.Deref(t.Name, "") == "" ||
-			string(*t.Name) == to.Name)
-	}
-	permits := func(f gatewayv1.ReferenceGrantFrom) bool {
-		return string(f.Group) == fromGroup && Kind(f.Kind) == from.Kind && string(f.Namespace) == from.Namespace
-	}
-	for _, g := range Grants(v, to.Namespace, from) {
-		if slices.ContainsFunc(g.Spec.From, permits) && slices.ContainsFunc(g.Spec.To, permitted) {
-			return true
+// permissionRef is how a ReferenceGrant names a reference that it permits. An empty name of to stands for all objects
+// of the kind in the namespace.
+func permissionRef(from From, to Ref) Ref {
+	return grantRef(from, to.Namespace+"/"+string(to.Kind)+"/"+to.Name)
+}
+
+// GrantNamespace returns the namespace of the ReferenceGrants that References finds by a reference; empty = any.
+func GrantNamespace(to Ref) string {
+	namespace, _, _ := strings.Cut(to.Name, "/")
+	return namespace
+}
+
+// grant adds what a ReferenceGrant permits.
+func (n *names) grant(g *gatewayv1beta1.ReferenceGrant) {
+	for _, f := range g.Spec.From {
+		from := From{Kind(f.Kind), string(f.Namespace)}
+		n.once(grantRef(from, g.Namespace))
+		n.once(grantRef(from, ""))
+		if group, known := groups[from.Kind]; !known || group != string(f.Group) {
+			continue
+		}
+		for _, t := range g.Spec.To {
+			if group, known := groups[Kind(t.Kind)]; known && group == string(t.Group) {
+				n.once(permissionRef(from, Ref{Kind(t.Kind), g.Namespace, string(ptr.Deref(t.Name, ""))}))
+			}
 		}
 	}
-	return false
+}
+
+// granted reports whether a ReferenceGrant permits a reference. It reads only the grants that permit this reference,
+// because a namespace may have thousands of grants and an object as many references. An edit of any grant of the
+// namespace for from concerns the reader.
+func granted(v *View, from From, to Ref) bool {
+	if _, known := groups[to.Kind]; groups[from.Kind] != gatewayv1.GroupName && from.Kind != GlobalAccelerator || !known {
+		return false
+	}
+	v.reads[Read{Kind: ReferenceGrant, Names: grantRef(from, to.Namespace)}] = true
+	return len(v.reader.ListNaming(ReferenceGrant, permissionRef(from, to))) > 0 ||
+		len(v.reader.ListNaming(ReferenceGrant, permissionRef(from, Ref{Kind: to.Kind, Namespace: to.Namespace}))) > 0
 }
 
 // HashDigits is the number of digits of a NameHash.

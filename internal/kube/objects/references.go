@@ -32,12 +32,7 @@ func References(o metav1.Object) []Ref {
 		n.group(o, annotation.ServiceGroupName)
 		n.longName(o)
 	case *gatewayv1beta1.ReferenceGrant:
-		for _, f := range o.Spec.From {
-			from := From{Kind(f.Kind), string(f.Namespace)}
-			if r := grantRef(from, o.Namespace); !slices.Contains(n.found, r) {
-				n.found = append(n.found, r, grantRef(from, ""))
-			}
-		}
+		n.grant(o)
 	case *networkingv1.IngressClass:
 		if o.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true" {
 			n.found = append(n.found, Ref{Kind: IngressClass})
@@ -160,8 +155,15 @@ func (n *names) ref(r Ref) {
 	if r.Kind != GatewayClass {
 		r.Namespace = cmp.Or(r.Namespace, n.namespace)
 	}
+	if r.Name != "" {
+		n.once(r)
+	}
+}
+
+// once adds a reference unless it is there.
+func (n *names) once(r Ref) {
 	const few = 16 // are compared one by one; a ListenerSet may name thousands of Secrets
-	if r.Name == "" || n.seen[r] || slices.Contains(n.found[:min(len(n.found), few)], r) {
+	if n.seen[r] || slices.Contains(n.found[:min(len(n.found), few)], r) {
 		return
 	}
 	if len(n.found) >= few {

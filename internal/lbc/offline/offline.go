@@ -157,9 +157,7 @@ func (s *planning) plan(ctx context.Context, key stack.Key) (result Result, exis
 		return Result{}, false, nil
 	}
 	before := s.Cluster.memory(ctx, key)
-	w = w.Moving(key, before, func(o diag.Object, at []stack.Key) (intent.Member, bool) {
-		return front.LastAt(o, at, func(k stack.Key) *compile.Memory { return s.Cluster.memory(ctx, k) })
-	})
+	w = w.Moving(key, before, s.elsewhere(ctx))
 	compiled, _, err := front.Compiler{Facts: s.Account, Config: s.compile}.Compile(ctx, key, w, before)
 	if err != nil {
 		return Result{}, false, fmt.Errorf("%s: %w", key, err)
@@ -262,11 +260,18 @@ func (s *planning) place(ctx context.Context, key stack.Key, w front.Input) (fro
 	return w.Part(key, s.placements[group]), nil
 }
 
+// elsewhere finds the last valid versions of objects at other stacks.
+func (s *planning) elsewhere(ctx context.Context) front.Elsewhere {
+	return func(o diag.Object, at []stack.Key) (intent.Member, bool) {
+		return front.LastAt(o, at, func(k stack.Key) *compile.Memory { return s.Cluster.memory(ctx, k) })
+	}
+}
+
 // load loads the input of a stack. The rules of a Gateway that records no construction are built like those that AWS
 // holds, as in the controller.
 func (s *planning) load(ctx context.Context, key stack.Key) (front.Input, error) {
 	ofGroup := s.Cluster.memory(ctx, front.ShardKey(key, 0))
-	f := front.Recalling(s.loaders[key.Owner], s.Cluster.memory(ctx, key))
+	f := front.Recalling(s.loaders[key.Owner], s.Cluster.memory(ctx, key), s.elsewhere(ctx))
 	w := f.Load(s.view, key.ID).Governed(key, ofGroup)
 	g, is := f.(front.Gateway)
 	derived, open := front.DerivedConstruction(w)
