@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache/podserver"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
@@ -57,14 +59,42 @@ func TestPodsAreWatchedWhereAGateOrTheTargetsOfABindingNeedThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := podNeeds{fake.NewClientBuilder().WithScheme(scheme).WithObjects(tc.object).Build(), tc.only}
+		n := &podNeeds{reader: fake.NewClientBuilder().WithScheme(scheme).WithObjects(tc.object).Build(), only: tc.only}
 		if got := n.by(tc.object); got != tc.wantNeeds {
 			t.Errorf("%s: needed: %v", name, got)
 		}
-		if got := n.keep(t.Context(), "shop", tc.pods); got != tc.wantKept {
+		if got := n.keep(t.Context(), "shop", anyOf(tc.pods)); got != tc.wantKept {
 			t.Errorf("%s: kept: %v", name, got)
 		}
 	}
+}
+
+// anyOf asks about pods.
+func anyOf(pods []corev1.Pod) func(func(*corev1.Pod) bool) bool {
+	return func(is func(*corev1.Pod) bool) bool {
+		return slices.ContainsFunc(pods, func(p corev1.Pod) bool { return is(&p) })
+	}
+}
+
+// TestLookAtAWatchOfPodsCostsTheSame shows that the look which a watch of pods gets each minute goes through neither
+// the bindings nor the pods of a namespace that needs them.
+func TestLookAtAWatchOfPodsCostsTheSame(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes, by bindings of the namespace", func(count int) float64 {
+		all := []client.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}}
+		for i := range count {
+			all = append(all, &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop",
+				Name: fmt.Sprint("web-", i)}, Spec: v1beta1.TargetGroupBindingSpec{TargetType: ptr.To(v1beta1.TargetTypeIP)}})
+		}
+		n := &podNeeds{reader: growth.NewCluster(t, all...)}
+		return growth.Bytes(func() {
+			if !n.keep(t.Context(), "shop", func(func(*corev1.Pod) bool) bool {
+				t.Error("it goes through all pods")
+				return true
+			}) {
+				t.Error("the pods are not needed")
+			}
+		})
+	})
 }
 
 // TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded measures the heap. docs/benchmarks.md has the figures, which

@@ -28,10 +28,12 @@ func TestReferencesAreReadOnlyForNamedTargetGroups(t *testing.T) {
 	naming := plain
 	naming.Routes = []intent.Route{{Actions: []intent.Action{{Backends: []intent.Backend{{TargetGroupARN: "arn"}}}}}}
 	wrong := plain
-	wrong.Diagnostics = diag.List{{Severity: diag.Error}}
+	wrong.Diagnostics = diag.List{diag.New(plain.Object, "", diag.InvalidAnnotation, "wrong", "")}
 	old := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "old"}}
 	from := func(m intent.Member) Elsewhere {
-		return func(_ diag.Object, at []stack.Key) (intent.Member, bool) { return m, slices.Equal(at, []stack.Key{old}) }
+		return func(_ diag.Object, at []stack.Key) (intent.Member, bool) {
+			return m, slices.Equal(at, []stack.Key{old})
+		}
 	}
 	for name, c := range map[string]struct {
 		now       intent.Member

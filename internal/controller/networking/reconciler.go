@@ -76,12 +76,12 @@ type Reconciler struct {
 	// asking are, by group, the bindings that await it or that it refuses, and former ones.
 	asking map[string]map[string]bool
 	// ending are the names under which rules of bindings stay while targets drain, whose groups were not looked up yet.
-	ending   map[string]string
-	closing  map[string]*closing // by binding
-	waiting  map[string]bool     // groups that hold rules which cannot be judged before more is known
-	swept    bool                // groups of former bindings were looked for
-	begun    time.Time
-	heirs    map[string]bool        // bindings that may need the rules of one that ended
+	ending  map[string]string
+	closing map[string]*closing // by binding
+	waiting map[string]bool     // groups that hold rules which cannot be judged before more is known
+	swept   bool                // groups of former bindings were looked for
+	begun   time.Time
+	heirs   map[string]bool // bindings that may need the rules of one that ended
 	// suspects are the bindings that may be unknown, each once. suspected has, by suspect, the number of its newest
 	// suspicion.
 	suspects   []types.NamespacedName
@@ -89,8 +89,8 @@ type Reconciler struct {
 	suspicions int
 	listed     bool       // all bindings were listed; from then on, bindings that come are suspects
 	complete   bool       // all were known once: any other binding is a suspect
-	listing  sync.Mutex // is held during a list of all bindings, which all that ask share
-	whole    bool       // the API server has shown, since the start, that the cache lacks no binding
+	listing    sync.Mutex // is held during a list of all bindings, which all that ask share
+	whole      bool       // the API server has shown, since the start, that the cache lacks no binding
 	// wholeAfter is when it is asked again
 	wholeAfter time.Time
 	reviews    int // how often review was asked, so that bring notices those that came while it looked

@@ -42,8 +42,9 @@ const (
 type Options struct {
 	// Namespace is the only one whose pods may be read; empty = all may.
 	Namespace string
-	// Kept reports whether a namespace still needs its pods, which are given. Nil = each does.
-	Kept func(ctx context.Context, namespace string, pods []corev1.Pod) bool
+	// Kept reports whether a namespace still needs its pods. anyPod reports whether one of them is as given; it goes
+	// through all of them. Nil = each namespace does.
+	Kept func(ctx context.Context, namespace string, anyPod func(func(*corev1.Pod) bool) bool) bool
 	Now  func() time.Time
 	Log  logr.Logger
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -127,9 +128,7 @@ func (c *Cache) release(ctx context.Context) {
 	}
 	c.mu.Unlock()
 	for _, w := range all {
-		var list corev1.PodList
-		err := w.cache.List(ctx, &list, client.InNamespace(w.namespace), client.UnsafeDisableDeepCopy)
-		kept := err != nil || c.Kept(ctx, w.namespace, list.Items)
+		kept := c.Kept(ctx, w.namespace, w.anyPod)
 		c.mu.Lock()
 		switch {
 		case kept:
@@ -141,6 +140,14 @@ func (c *Cache) release(ctx context.Context) {
 		}
 		c.mu.Unlock()
 	}
+}
+
+// anyPod reports whether one of the pods is as given.
+func (w *watch) anyPod(is func(*corev1.Pod) bool) bool {
+	return slices.ContainsFunc(w.store.List(), func(o any) bool {
+		p, ok := o.(*corev1.Pod)
+		return ok && is(p)
+	})
 }
 
 // informer stands for the informers of all namespaces, those of the future among them. The mutex of its cache guards

@@ -113,7 +113,7 @@ type CacheReader struct {
 	get       func(kind objects.Kind, key client.ObjectKey, o client.Object) (absence.Absence, error)
 	// list lists objects of the cache; if it is to confirm an empty list, it asks the API server.
 	list func(kind objects.Kind, list client.ObjectList, confirm bool, which ...client.ListOption) error
-	err       error // of the first read that showed neither an object nor its absence
+	err  error // of the first read that showed neither an object nor its absence
 	// read are the objects that were read, nil if they do not exist: thousands of fields may name one object.
 	read map[objects.Ref]metav1.Object
 	// lists are the lists that were read, and grants, by namespace, what the ReferenceGrants that the index lacks name.

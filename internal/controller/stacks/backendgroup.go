@@ -300,29 +300,21 @@ func (b *BackendGroup) stillProtected(ctx context.Context) bool {
 		len(naming.StacksOfFinalizers(w.owner, o)) > 0
 }
 
-// fewObjects is how many objects are read before all are: usually one of them carries a finalizer.
-const fewObjects = 16
-
-// anyProtected reports whether an object of a kind has a finalizer of ours.
+// anyProtected reports whether an object of a kind has a finalizer of ours. The index has only such objects.
 func (b *BackendGroup) anyProtected(ctx context.Context, k owner.Kind) (protected bool, err error) {
-	for _, most := range []int64{fewObjects, 0} {
-		list := readable.List(objects.Kind(k.Kind))
-		if err := b.client.List(ctx, list, client.UnsafeDisableDeepCopy, client.Limit(most)); err != nil {
-			return false, err
-		}
-		err := meta.EachListItem(list, func(o runtime.Object) error {
-			x, ok := o.(client.Object)
-			if !protected && ok && len(naming.StacksOfFinalizers(k.Owner, x)) > 0 {
-				protected = true
-				b.witness.Store(&protectedObject{k.Owner, objects.Kind(k.Kind), client.ObjectKeyFromObject(x)})
-			}
-			return nil
-		})
-		if err != nil || protected || int64(meta.LenList(list)) < most {
-			return protected, err
-		}
+	list := readable.List(objects.Kind(k.Kind))
+	if err := b.client.List(ctx, list, client.MatchingFields{readable.References: readable.ProtectedBy(k.Owner)},
+		client.Limit(1), client.UnsafeDisableDeepCopy); err != nil {
+		return false, err
 	}
-	return false, nil
+	err = meta.EachListItem(list, func(o runtime.Object) error {
+		if x, ok := o.(client.Object); ok && !protected {
+			protected = true
+			b.witness.Store(&protectedObject{k.Owner, objects.Kind(k.Kind), client.ObjectKeyFromObject(x)})
+		}
+		return nil
+	})
+	return protected, err
 }
 
 // admits reports whether a binding requests rules whose source is the group.

@@ -64,7 +64,8 @@ func TestTheBackendGroupIsNeededWhileAnythingMayReferToIt(t *testing.T) {
 			inv := inventory.New(awsclient.Clients{}, inventory.Config{Cluster: "demo"})
 			inv.Record(stack.Key{Owner: stack.Ingress}, awsop.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
 				awsop.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
-			b := &BackendGroup{client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.object).Build(), inventory: inv}
+			b := &BackendGroup{client: withReferences(fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.object)).Build(),
+				inventory: inv}
 			if got, err := b.Needed(t.Context()); err != nil || got != c.want {
 				t.Errorf("needed: %v, %v", got, err)
 			}
@@ -80,7 +81,7 @@ func TestTheBackendGroupIsLookedAtForAsLongAsACacheMayBeLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache := fake.NewClientBuilder().WithScheme(scheme).WithObjects(holder).Build()
+	cache := withReferences(fake.NewClientBuilder().WithScheme(scheme).WithObjects(holder)).Build()
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		var looks []time.Duration
@@ -163,8 +164,8 @@ func TestBackendGroupGetsDefaultTagsAndKeepsForeignOnes(t *testing.T) {
 		}
 		return r
 	}
-	b := NewBackendGroup(fake.NewClientBuilder().WithScheme(scheme).WithObjects(holder).Build(), inv, run, "demo",
-		logr.Discard())
+	b := NewBackendGroup(withReferences(fake.NewClientBuilder().WithScheme(scheme).WithObjects(holder)).Build(), inv, run,
+		"demo", logr.Discard())
 	b.DefaultTags, b.ExternalTags = map[string]string{"team": "new", "cost": "1", "env": "prod"}, []string{"cost"}
 	b.Check()
 	for range 3 {

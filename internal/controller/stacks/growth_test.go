@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -110,6 +112,28 @@ func TestSharedGroupIsNeededAmongAnyNumberOfObjects(t *testing.T) { // not paral
 	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
 		b := &BackendGroup{client: readCache(growth.NewCluster(t, protectedIngresses(n)...))}
 		return growth.Bytes(func() {
+			if needed, err := b.Needed(t.Context()); err != nil || !needed {
+				t.Errorf("%t %v", needed, err)
+			}
+		})
+	})
+}
+
+// TestSharedGroupFindsTheFewProtectedServices shows that the deletion of the Service which the last look has found reads
+// no Services without a load balancer.
+func TestSharedGroupFindsTheFewProtectedServices(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
+		var all []client.Object
+		for i := range n {
+			o := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("web-", i)}}
+			if i%(n/3) == n/4 {
+				o.Finalizers = []string{owner.Of(stack.Service).Finalizer}
+			}
+			all = append(all, o)
+		}
+		b := &BackendGroup{client: readCache(growth.NewCluster(t, all...))}
+		return growth.Bytes(func() {
+			b.witness.Store(&protectedObject{stack.Service, objects.Service, client.ObjectKey{Namespace: "shop", Name: "gone"}})
 			if needed, err := b.Needed(t.Context()); err != nil || !needed {
 				t.Errorf("%t %v", needed, err)
 			}

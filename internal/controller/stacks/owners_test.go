@@ -68,7 +68,7 @@ func handled(t *testing.T, scheme *runtime.Scheme, f front.Loader, k owner.Kind,
 	o.SetDeletionTimestamp(&metav1.Time{Time: time.Unix(1, 0)})
 	o.SetFinalizers([]string{naming.Finalizer(key)})
 	o.SetAnnotations(map[string]string{string(k.AllowDeletion): "true", string(k.DeleteDuplicates): "sg-1"})
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(o).Build()
+	c := withReferences(fake.NewClientBuilder().WithScheme(scheme).WithObjects(o)).Build()
 
 	w := f.Load(objects.FromObjects([]any{o}), key.ID)
 	if allowed, by := w.DeletionAllowed(k.Owner); len(w.Leaving) != 1 || !allowed || by != k.AllowDeletion {

@@ -72,12 +72,7 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, class)...).WithStatusSubresource(
 		&networkingv1.Ingress{}).
 		WithIndex(&v1beta1.TargetGroupBinding{}, reads.ByStack, reads.StackOf)
-	for _, k := range readable.Kinds {
-		if k.Optional || k.Grouped {
-			b = b.WithIndex(k.Object, readable.References, readable.ReferenceValues)
-		}
-	}
-	c := b.Build()
+	c := withReferences(b).Build()
 	clients := awsclient.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity}
 	var events []string
 	inv := inventory.New(clients, inventory.Config{Cluster: "demo-cluster", VPC: "vpc-0a1de000000000001"})
@@ -266,4 +261,14 @@ func TestMemberUnderDryRunHoldsGroupAfterRestart(t *testing.T) {
 	if f := stored(t, s.Client, "live").Finalizers; len(f) > 0 {
 		t.Errorf("finalizers: %v", f)
 	}
+}
+
+// withReferences adds the index of references to the kinds that have it in the controller's caches.
+func withReferences(b *fake.ClientBuilder) *fake.ClientBuilder {
+	for _, k := range readable.Kinds {
+		if k.Optional || k.Grouped {
+			b = b.WithIndex(k.Object, readable.References, readable.ReferenceValues)
+		}
+	}
+	return b
 }

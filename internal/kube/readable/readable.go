@@ -18,7 +18,10 @@ import (
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Scheme knows every kind that the controller reads or writes.
@@ -91,12 +94,24 @@ func ReferenceValue(to objects.Ref) string {
 	return string(to.Kind) + "/" + to.Namespace + "/" + to.Name
 }
 
+// ProtectedBy returns the value of the index of objects that carry a finalizer of a kind of owners.
+func ProtectedBy(of stack.Owner) string { return "protected/" + string(of) }
+
 // ReferenceValues returns the values of an object in the index.
 func ReferenceValues(o client.Object) []string {
 	refs := objects.References(o)
-	out := make([]string, len(refs))
-	for i, r := range refs {
-		out[i] = ReferenceValue(r)
+	out := make([]string, 0, len(refs)+1)
+	for _, r := range refs {
+		out = append(out, ReferenceValue(r))
+	}
+	if len(o.GetFinalizers()) == 0 {
+		return out
+	}
+	kind, _ := objects.KindOf(o)
+	for _, k := range owner.Kinds {
+		if k.Kind == string(kind) && len(naming.StacksOfFinalizers(k.Owner, o)) > 0 {
+			out = append(out, ProtectedBy(k.Owner))
+		}
 	}
 	return out
 }
