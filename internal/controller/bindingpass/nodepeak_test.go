@@ -33,16 +33,18 @@ func (emptyGroups) DescribeTargetHealth(context.Context, *elasticloadbalancingv2
 	return &elasticloadbalancingv2.DescribeTargetHealthOutput{}, nil
 }
 
-// TestNodeOfManyTargetGroupsPeaksBelowTwiceTheHeap adds a node to a thousand target groups with a thousand nodes each.
-// All that is allocated meanwhile is less than what is live at rest: even if nothing of it is collected, the heap does
-// not double.
-func TestNodeOfManyTargetGroupsPeaksBelowTwiceTheHeap(t *testing.T) { // not parallel: it counts bytes
-	longtest.Long(t, "it needs a gigabyte")
-	if longtest.Race {
-		t.Skip("the race detector makes values larger")
-	}
-	all := manyNodes(manyInstances)
-	b, before := watching(t, all[:manyInstances-1]...)
+// nodePeak is what is live before a node is added to target groups with many nodes each, what the node allocates, and
+// the writes to AWS.
+type nodePeak struct {
+	live, allocated uint64
+	calls           int
+}
+
+// addNode adds a node to target groups that have the other nodes as targets.
+func addNode(t *testing.T, groups, nodes int) nodePeak {
+	t.Helper()
+	all := manyNodes(nodes)
+	b, before := watching(t, all[:nodes-1]...)
 	_, after := watching(t, all...)
 	b.nodeLists.watched = true
 	calls := 0
@@ -55,7 +57,7 @@ func TestNodeOfManyTargetGroupsPeaksBelowTwiceTheHeap(t *testing.T) { // not par
 	})
 	pass := func(c client.Client) {
 		b.Client = c
-		for n := range manyGroups {
+		for n := range groups {
 			name, port := fmt.Sprint("b", n), int32(30000+n)
 			of, err := b.nodeEndpoints(t.Context(), ofType(name, v1beta1.TargetTypeInstance, nil),
 				corev1.ServicePort{NodePort: port})
@@ -77,20 +79,52 @@ func TestNodeOfManyTargetGroupsPeaksBelowTwiceTheHeap(t *testing.T) { // not par
 	runtime.GC() // empties pools
 	var rest, end runtime.MemStats
 	runtime.ReadMemStats(&rest)
-	b.NodeEvent().Create(t.Context(), event.CreateEvent{Object: all[manyInstances-1]}, &woken{})
+	b.NodeEvent().Create(t.Context(), event.CreateEvent{Object: all[nodes-1]}, &woken{})
 	pass(after)
 	runtime.ReadMemStats(&end)
-	if calls != manyGroups {
-		t.Errorf("%d calls of AWS for %d target groups", calls, manyGroups)
+	runtime.KeepAlive(registry)
+	return nodePeak{rest.HeapAlloc, end.TotalAlloc - rest.TotalAlloc, calls}
+}
+
+// TestNodeOfManyTargetGroupsPeaksBelowTwiceTheHeap adds a node to a thousand target groups with a thousand nodes each.
+// All that is allocated meanwhile is less than what is live at rest: even if nothing of it is collected, the heap does
+// not double.
+func TestNodeOfManyTargetGroupsPeaksBelowTwiceTheHeap(t *testing.T) { // not parallel: it counts bytes
+	longtest.Long(t, "it needs a gigabyte")
+	if longtest.Race {
+		t.Skip("the race detector makes values larger")
 	}
-	allocated := end.TotalAlloc - rest.TotalAlloc
-	t.Logf("peak | live at rest %d KiB | allocated %d KiB, %d bytes a target group |", rest.HeapAlloc>>10, allocated>>10,
-		allocated/manyGroups)
-	if allocated > rest.HeapAlloc {
-		t.Errorf("a node allocates %d bytes, %d are live", allocated, rest.HeapAlloc)
+	p := addNode(t, manyGroups, manyInstances)
+	if p.calls != manyGroups {
+		t.Errorf("%d calls of AWS for %d target groups", p.calls, manyGroups)
 	}
-	if each := allocated / manyGroups; each > 48<<10 { // 45 bytes for each node of the group
+	t.Logf("peak | live at rest %d KiB | allocated %d KiB, %d bytes a target group |", p.live>>10, p.allocated>>10,
+		p.allocated/manyGroups)
+	if p.allocated > p.live {
+		t.Errorf("a node allocates %d bytes, %d are live", p.allocated, p.live)
+	}
+	if each := p.allocated / manyGroups; each > 48<<10 { // 45 bytes for each node of the group
 		t.Errorf("a node costs %d bytes in each target group, want at most 48 KiB", each)
 	}
-	runtime.KeepAlive(registry)
+}
+
+// TestNodeCostsEachTargetGroup20KB adds a node to target groups with 300 nodes each. Beside what each target group
+// costs, the list of nodes is made once.
+func TestNodeCostsEachTargetGroup20KB(t *testing.T) { // not parallel: it counts bytes
+	if longtest.Race {
+		t.Skip("the race detector makes values larger")
+	}
+	const few, many, nodes, most = 100, 300, 300, 20_000
+	less, more := addNode(t, few, nodes), addNode(t, many, nodes)
+	if less.calls != few || more.calls != many {
+		t.Errorf("%d and %d calls of AWS", less.calls, more.calls)
+	}
+	if more.allocated > more.live {
+		t.Errorf("a node allocates %d bytes, %d are live", more.allocated, more.live)
+	}
+	each, next := more.allocated/many, (more.allocated-less.allocated)/(many-few)
+	t.Logf("growth | bytes of a node for each of %d target groups: %d; for one more: %d", many, each, next)
+	if each > most || next > each {
+		t.Errorf("a node costs %d bytes in each target group, %d in one more, want at most %d", each, next, most)
+	}
 }

@@ -115,7 +115,6 @@ func TestFlushLooksAtChangedEntriesOnly(t *testing.T) {
 
 func TestTheBytesOfAnEditDoNotGrowWithTheStacks(t *testing.T) {
 	t.Parallel()
-	longtest.Long(t, "thousands of edits, each written")
 	growth.AtMost(t, 0.1, "bytes of checkpoints of an edit", func(n int) float64 {
 		r := rand.New(rand.NewPCG(1, uint64(n))) //nolint:gosec // nothing to guess
 		a := newStore()

@@ -81,8 +81,7 @@ func (w *Writer) LookForWriters(ctx context.Context) {
 
 // List lists the objects and compares them with what was written.
 func (w *Writer) List(ctx context.Context) {
-	var all v1alpha1.LoadBalancerList
-	err := w.reader.List(ctx, &all, client.InNamespace(w.namespace))
+	all, err := w.listed(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.state
@@ -105,7 +104,7 @@ func (w *Writer) List(ctx context.Context) {
 		}
 		return
 	}
-	w.compare(all.Items)
+	w.compare(all)
 	for _, p := range w.pending {
 		w.merge(p)
 	}
@@ -113,6 +112,24 @@ func (w *Writer) List(ctx context.Context) {
 	w.dropCounts()
 	if before == notInstalled {
 		go w.OnInstalled()
+	}
+}
+
+// listPage is how many objects are read at a time.
+const listPage = 500
+
+// listed reads all objects from the API server, by pages.
+func (w *Writer) listed(ctx context.Context) (all []v1alpha1.LoadBalancer, err error) {
+	for next := ""; ; {
+		var page v1alpha1.LoadBalancerList
+		if err := w.reader.List(ctx, &page, client.InNamespace(w.namespace), client.Limit(listPage),
+			client.Continue(next)); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if next = page.Continue; next == "" {
+			return all, nil
+		}
 	}
 }
 
