@@ -1,10 +1,12 @@
 package bindingpass
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
@@ -22,6 +25,9 @@ import (
 // An edit of a Service may leave it without endpoints although its former pods serve: its selector is misspelt, or
 // selects pods that are yet to come, or no pod has the port that targetPort names. The former targets stay registered
 // as long as their pods serve, until the Service has endpoints again. Pods that end, or are not ready, are no edit.
+//
+// An edit may precede the process, which then does not know the former endpoints. Registered targets whose pods serve,
+// and whose addresses no EndpointSlice has, show such an edit. For a while after a start, EndpointSlices may follow it.
 
 // emptied reports whether an edit of the Service led to a binding without endpoints.
 func (b *Reconciler) emptied(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
@@ -31,7 +37,7 @@ func (b *Reconciler) emptied(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	case k.emptied:
 		return true, nil
 	case k.selects == 0: // nothing was registered since the start
-		if !toldOfEdit(o) {
+		if !toldOfEdit(o) && len(b.lost(ctx, of)) == 0 {
 			return false, nil
 		}
 	case now == k.selects:
@@ -39,7 +45,11 @@ func (b *Reconciler) emptied(ctx context.Context, o *v1beta1.TargetGroupBinding,
 			return false, nil
 		}
 		edited, _, err := b.editedLive(ctx, o, k.selects)
-		if err != nil || edited == nil {
+		if edited == nil && err == nil && b.mayFollow(k) {
+			if nowhere, err := b.leadsNowhere(ctx, svc, port); err != nil || !nowhere {
+				return false, err
+			}
+		} else if err != nil || edited == nil {
 			return false, err
 		}
 	}
@@ -79,6 +89,70 @@ func (b *Reconciler) editedLive(ctx context.Context, o *v1beta1.TargetGroupBindi
 	return svc, port, nil
 }
 
+// followFor is how long after the first pass of a process EndpointSlices may follow an edit that precedes it.
+const followFor = 5 * time.Minute
+
+// mayFollow reports whether EndpointSlices may follow an edit of a Service that precedes the process.
+func (b *Reconciler) mayFollow(k kept) bool {
+	return !k.inherited.IsZero() && b.Now().Sub(k.inherited) < followFor
+}
+
+// inherit is the first comparison of a process with the targets that an earlier one registered: those whose pods serve
+// count as endpoints of the last pass. known is false while it is not known what is registered.
+func (b *Reconciler) inherit(ctx context.Context, o *v1beta1.TargetGroupBinding, now turn) (_ turn, known bool,
+	err error) {
+	k := b.memory.get(o)
+	if k.inherited.IsZero() && k.selects == 0 && o.Status.ObservedGeneration != nil {
+		k.inherited = b.Now()
+		b.memory.put(o, k)
+	}
+	if k.seeded {
+		return now, true, nil
+	}
+	registered, known := b.Registry.Members(b.group(o))
+	if !known {
+		return now, false, nil
+	}
+	former, err := b.servingAt(ctx, o, registered)
+	if err != nil {
+		return now, false, err
+	}
+	k.seeded = true
+	b.memory.put(o, k)
+	now.former = now.former.With(former...)
+	return now, true, nil
+}
+
+// servingAt are registered targets of pods that serve, unless they are not the binding's own.
+func (b *Reconciler) servingAt(ctx context.Context, o *v1beta1.TargetGroupBinding, registered []registrar.Target) (
+	serving []registrar.Endpoint, err error) {
+	preceding, _ := b.Preceding.get(o)
+	left := registrar.KeySet(preceding.Targets)
+	var recorded map[string]bool
+	if o.Spec.MultiClusterTargetGroup {
+		keys, _, err := b.RegisteredTargets.Load(ctx, stack.ID{Namespace: o.Namespace, Name: o.Name})
+		if err != nil {
+			return nil, err
+		}
+		recorded = registrar.KeySet(keys)
+	}
+	addresses := map[string]bool{}
+	for _, t := range registered {
+		addresses[t.ID] = true
+	}
+	at, err := b.servingPods(ctx, o, addresses)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range registered {
+		if e := at[t.ID]; e.Pod != "" && !left[t.Key()] && (recorded == nil || recorded[t.Key()]) {
+			e.Target = t
+			serving = append(serving, e)
+		}
+	}
+	return serving, nil
+}
+
 // turn are the endpoints of the last pass, those of this one, where it found them, and when it began to.
 type turn struct {
 	former, pods registrar.Endpoints
@@ -89,12 +163,19 @@ type turn struct {
 // leftByEdit sets whether an edit of the Service led to there being no endpoints, or whether that could not be read.
 func (b *Reconciler) leftByEdit(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, now turn,
 	of *Resolved) {
+	now, known, err := b.inherit(ctx, o, now)
+	if err != nil {
+		of.unproven = cmp.Or(of.unproven, err)
+	}
 	switch {
 	case of.unproven != nil:
 	case of.Endpoints.Len() > 0:
 		of.emptied, of.unproven = b.filled(ctx, o, svc, now.behind.Port, now)
 	case len(of.Found) == 0:
 		of.emptied, of.unproven = b.emptied(ctx, o, svc, now.behind.Port, now)
+		if !known && !of.emptied && o.Status.ObservedGeneration != nil && b.memory.get(o).selects == 0 {
+			of.emptied, of.unsure = true, true
+		}
 	}
 	unproven := of.unproven != nil
 	if unproven {
@@ -126,7 +207,7 @@ func (b *Reconciler) filled(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 	port corev1.ServicePort, of turn) (emptied bool, err error) {
 	k, now := b.memory.get(o), selects(svc, port)
 	unknown := k.selects == 0
-	followed := unknown && !toldOfEdit(o)
+	followed := unknown && !toldOfEdit(o) && len(b.lost(ctx, of)) == 0
 	registrar.Differ(of.former, of.pods, func(registrar.Endpoint) {},
 		func(registrar.Endpoint) { followed = followed || k.emptied || !unknown && !k.unproven })
 	edited := svc
@@ -137,8 +218,12 @@ func (b *Reconciler) filled(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 	case !unknown && !k.emptied && len(b.lost(ctx, of)) == 0:
 		return false, nil
 	case now == k.selects:
-		if edited, port, err = b.editedLive(ctx, o, k.selects); err != nil || edited == nil {
+		live, livePort, err := b.editedLive(ctx, o, k.selects)
+		if err != nil || live == nil && !b.mayFollow(k) {
 			return false, err
+		}
+		if live != nil {
+			edited, port = live, livePort
 		}
 	}
 	if !followed {
@@ -199,7 +284,7 @@ func selects(svc *corev1.Service, port corev1.ServicePort) uint64 {
 // former are the pods that may be behind the registered targets of a binding, by the addresses of these, if edits
 // emptied its Service before this process began; nil = it was not. Targets without such a pod have a zero endpoint.
 func (b *Reconciler) former(ctx context.Context, o *v1beta1.TargetGroupBinding) (map[string]registrar.Endpoint, error) {
-	if b.memory.get(o).selects != 0 {
+	if k := b.memory.get(o); k.selects != 0 && k.inherited.IsZero() {
 		return nil, nil
 	}
 	registered, _ := b.Registry.Unlisted(b.group(o), registrar.Endpoints{})
@@ -227,7 +312,7 @@ func (p *pass) keptFindings(ctx context.Context) (found diag.List) {
 	switch {
 	case len(p.kept) == 0 && !p.unread, p.unproven != nil, slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool {
 		return bindings.ReportsEdit(d.Code)
-	}):
+	}), p.unsure:
 		return nil
 	case !p.request.Emptied || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name},
 		svc) != nil:

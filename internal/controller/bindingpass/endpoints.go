@@ -36,8 +36,9 @@ type Resolved struct {
 	unproven error
 	// edited are the findings if an edit of the binding led to there being nothing; nil = nothing is wanted either way.
 	edited diag.List
-	// emptied: an edit of the Service led to there being no endpoints.
-	emptied bool
+	// emptied: an edit of the Service led to there being no endpoints. unsure: it may have, as it is not known yet which
+	// targets are registered.
+	emptied, unsure bool
 	// unconfirmed: the first list of EndpointSlices or nodes since the start could not be compared with the registered
 	// targets.
 	unconfirmed bool
@@ -72,7 +73,9 @@ func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 			return Resolved{Found: diag.List{*d}}, nil
 		}
 		var same bool
-		if port, same = b.renumbered(o, svc); !same {
+		if port, same, err = b.renumbered(ctx, o, svc); err != nil {
+			return Resolved{}, err
+		} else if !same {
 			return b.withoutPort(ctx, o, svc, *d), nil
 		}
 		if b.Dropped == nil || !b.Dropped(ctx, o) {
@@ -100,11 +103,16 @@ func (b *Reconciler) behind(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 }
 
 // renumbered is the port of a Service that was the one of a binding before an edit of the Service gave it another
-// number or name: it has the same endpoints.
-func (b *Reconciler) renumbered(o *v1beta1.TargetGroupBinding, svc *corev1.Service) (corev1.ServicePort, bool) {
+// number or name: it has the same endpoints. If the edit precedes the process, that is the port with a registered
+// target.
+func (b *Reconciler) renumbered(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service) (
+	port corev1.ServicePort, same bool, err error) {
 	was := b.memory.get(o).port
-	if was.Port == 0 || b.editedSinceServed(o) {
-		return corev1.ServicePort{}, false
+	switch {
+	case b.editedSinceServed(o):
+		return port, false, nil
+	case was.Port == 0:
+		return b.portOfRegistered(ctx, o, svc)
 	}
 	i := slices.IndexFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool {
 		if TargetsPods(o) {
@@ -113,9 +121,35 @@ func (b *Reconciler) renumbered(o *v1beta1.TargetGroupBinding, svc *corev1.Servi
 		return p.NodePort == was.NodePort && p.NodePort != 0
 	})
 	if i < 0 {
-		return corev1.ServicePort{}, false
+		return port, false, nil
 	}
-	return svc.Spec.Ports[i], true
+	return svc.Spec.Ports[i], true, nil
+}
+
+// portOfRegistered is the first port of a Service behind which a registered target of a binding is.
+func (b *Reconciler) portOfRegistered(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service) (
+	port corev1.ServicePort, found bool, err error) {
+	registered, _ := b.Registry.Members(b.group(o))
+	if len(registered) == 0 {
+		return port, false, nil
+	}
+	var slicesOf []*discoveryv1.EndpointSlice
+	if TargetsPods(o) {
+		if slicesOf, err = b.slicesOf(ctx, o); err != nil {
+			return port, false, err
+		}
+	}
+	i := slices.IndexFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool {
+		if TargetsPods(o) {
+			return registrar.ServicePortEndpoints{Port: p, Slices: slicesOf, IPv6: *o.Spec.IPAddressType ==
+				v1beta1.IPAddressTypeIPv6}.HasAny(registered)
+		}
+		return slices.ContainsFunc(registered, func(t registrar.Target) bool { return t.Port == p.NodePort })
+	})
+	if i < 0 {
+		return port, false, nil
+	}
+	return svc.Spec.Ports[i], true, nil
 }
 
 // withoutPort is what a binding wants whose Service has no port of that name or number. If an edit of the Service
@@ -123,10 +157,13 @@ func (b *Reconciler) renumbered(o *v1beta1.TargetGroupBinding, svc *corev1.Servi
 func (b *Reconciler) withoutPort(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
 	d diag.Diagnostic) Resolved {
 	of, k, told := withoutService(o, d), b.memory.get(o), toldOfEdit(o)
+	_, known := b.Registry.Members(b.group(o))
 	if TargetsPods(o) {
-		of.emptied = told || k.selects != 0
+		of.emptied = true
+		of.unsure = !told && k.selects == 0 && !known
 		return of
 	}
+	of.unconfirmed = k.port.Port == 0 && !known
 	if k.port.Port == 0 && told {
 		return Resolved{Found: bindings.EmptiedByEdit(o, svc, append(b.about(ctx, o), b.declaring(ctx, o)...)),
 			edited: of.edited}

@@ -52,6 +52,8 @@ type kept struct {
 	unproven   bool               // whether endpoints that the last pass missed have left could not be read
 	port       corev1.ServicePort // of its Service when it wanted targets last
 	nowhere    uint64             // as selects, of an edit whose EndpointSlices have not all followed; 0 = all have
+	inherited  time.Time          // of the first pass, if an earlier process served it; zero = none did
+	seeded     bool               // its pods were compared with the targets that were registered at the start
 	withdrawn  bool               // its targets have left the target group of others; see withdraw
 	ending
 }

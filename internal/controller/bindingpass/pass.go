@@ -49,6 +49,7 @@ type pass struct {
 	moved      []registrar.Endpoint // targets of a former port that stay until those of the new one are healthy
 	unproven   error                // of the API server, which does not show whether missing endpoints have left
 	unread     bool                 // which targets an edit of the Service leaves registered is not known yet
+	unsure     bool                 // nor is whether it was edited before the process began
 	onHold     diag.List            // that an administrator holds the binding
 	change     registrar.Change
 	err        error // of the calls for targets
@@ -155,7 +156,7 @@ func (p *pass) resolve(ctx context.Context) queue.Exit {
 		of, err = b.Endpoints(resolving, o)
 		p.unproven = of.unproven
 		p.endpoints, p.port, p.found, known = of.Endpoints, of.Port, of.Found, of.Known
-		p.request.Emptied, p.request.Unconfirmed = of.emptied, of.unconfirmed
+		p.request.Emptied, p.request.Unconfirmed, p.unsure = of.emptied, of.unconfirmed, of.unsure
 	}
 	trace.SetCount("lbc.endpoints", p.endpoints.Len())
 	trace.End(err)
@@ -272,6 +273,9 @@ func (p *pass) sync(ctx context.Context) queue.Exit {
 	p.change, p.err = b.Registry.Sync(syncing, p.request)
 	trace.End(p.err)
 	draining, known := b.Registry.FoundDraining(p.request.Group)
+	if _, registered := b.Registry.Members(p.request.Group); p.unsure && registered && p.err == nil {
+		return queue.Ended(reconcile.Result{RequeueAfter: queue.Coalesce}, nil) // the next pass is sure
+	}
 	if p.request.Unconfirmed {
 		unwanted, registered := b.Registry.Unwanted(p.request.Group)
 		if known = known && registered; unwanted && p.err == nil && p.unproven == nil { // the next pass compares

@@ -86,7 +86,7 @@ func (p *pass) withoutPods(ctx context.Context) diag.List {
 	b, o := p.reconciler, p.binding
 	kept := b.memory.get(o)
 	empty := *o.Spec.TargetType == v1beta1.TargetTypeIP && p.endpoints.Len() == 0 &&
-		len(p.found)+len(p.kept) == 0
+		len(p.found)+len(p.kept) == 0 && !p.unsure
 	switch now := b.Now(); {
 	case !empty && kept.emptySince.IsZero():
 	case !empty:

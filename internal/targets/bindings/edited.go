@@ -59,8 +59,8 @@ func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []d
 // missing is that the former one does not exist, and about as in EmptiedByEdit.
 func Renumbered(o *v1beta1.TargetGroupBinding, missing diag.Diagnostic, port corev1.ServicePort,
 	about []diag.Object) diag.List {
-	text := fmt.Sprintf("since an edit, %s; until the controller starts again, the targets are those of port %d, which "+
-		"has the same endpoints", missing.Text, port.Port)
+	text := fmt.Sprintf("since an edit, %s; the targets are those of port %d, which has the same endpoints",
+		missing.Text, port.Port)
 	paths := map[string]string{"TargetGroupBinding": "spec.serviceRef.port", "Service": "spec.ports"}
 	return afterEdit(diag.ServicePortEdited, about, paths, text,
 		fmt.Sprintf("give the Service the port again, or name port %d in the objects that refer to it", port.Port))

@@ -141,6 +141,21 @@ func (r *Registry) Unlisted(of Group, endpoints Endpoints) (addresses map[string
 	return addresses, true
 }
 
+// Members returns the registered targets of a group. known is as in Unlisted.
+func (r *Registry) Members(of Group) (all []Target, known bool) {
+	if _, known = r.Unlisted(of, Endpoints{}); !known {
+		return nil, false
+	}
+	g := r.group(of)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range g.members {
+		all = append(all, m.Target)
+	}
+	sorting.By(all, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
+	return all, true
+}
+
 // Unwanted reports whether a group has registered targets that its last request does not want. known is as in Unlisted.
 func (r *Registry) Unwanted(of Group) (unwanted, known bool) {
 	if _, known = r.Unlisted(of, Endpoints{}); !known {

@@ -56,6 +56,18 @@ func (b ServicePortEndpoints) Missing(of []Endpoint) []Endpoint {
 	return slices.DeleteFunc(of, func(e Endpoint) bool { return has[e.ID] })
 }
 
+// HasAny reports whether a slice has the address and port of any of these targets.
+func (b ServicePortEndpoints) HasAny(of []Target) (has bool) {
+	keys := map[Target]bool{}
+	for _, t := range of {
+		keys[Target{ID: t.ID, Port: t.Port}] = true
+	}
+	eachEndpoint(b.Port, b.Slices, b.IPv6, func(_ *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {
+		has = has || keys[Target{ID: e.Addresses[0], Port: number}]
+	})
+	return has
+}
+
 // scratch has reusable lists for gathering and sorting endpoints: most passes find the endpoints of the pass before.
 var scratch = sync.Pool{New: func() any { return new([]Endpoint) }}
 
