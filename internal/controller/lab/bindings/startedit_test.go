@@ -272,3 +272,51 @@ func TestRulesStayWhileAStartDoesNotKnowTheTargets(t *testing.T) {
 		})
 	}
 }
+
+// TestServiceEditSeenAtAStartKeepsTargetsOfAnIngress edits the Service of a served Ingress while no process runs.
+func TestServiceEditSeenAtAStartKeepsTargetsOfAnIngress(t *testing.T) {
+	t.Parallel()
+	renumber := func(l *emptying) { l.edit(func(s *corev1.ServiceSpec) { s.Ports[0].Port = 81 }) }
+	for way, start := range starts {
+		for name, c := range map[string]struct {
+			targets string
+			edit    func(*emptying)
+		}{
+			"selector":        {"ip", func(l *emptying) { l.edit(misspellings["selector"]); l.endpoints() }},
+			"port":            {"ip", renumber},
+			"port, instances": {"instance", renumber},
+		} {
+			t.Run(way+", "+name, func(t *testing.T) {
+				t.Parallel()
+				l := newEmptying(t)
+				l.Must(l.Client.Delete(t.Context(), lab.Binding(l.arn, v1beta1.TargetTypeIP)))
+				l.edit(func(s *corev1.ServiceSpec) { s.Type, s.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080 })
+				l.Create(lab.Class())
+				start(l)
+				l.Restart()
+				l.Create(lab.Ingress("site", map[string]string{"target-type": c.targets}, "web"))
+				l.Settle(lab.Key("site"))
+				var all v1beta1.TargetGroupBindingList
+				l.Must(l.Client.List(t.Context(), &all))
+				if len(all.Items) != 1 {
+					t.Fatalf("%d bindings", len(all.Items))
+				}
+				l.arn = all.Items[0].Spec.TargetGroupARN
+				before := l.Targets(l.arn)
+				if len(before) == 0 {
+					t.Fatal("no targets")
+				}
+				l.Clock.Advance(time.Hour)
+				l.Settle(lab.Key("site"))
+				c.edit(l)
+				l.begin()
+				l.Settle(lab.Key("site"))
+				l.registered("at the start", len(before))
+				l.Clock.Advance(time.Hour)
+				l.begin()
+				l.Settle(lab.Key("site"))
+				l.registered("at another start", len(before))
+			})
+		}
+	}
+}
