@@ -27,13 +27,14 @@ const (
 	Targets    Kind = "targets"    // the registered targets, by ARN of the target group; ToldName
 	Duplicates Kind = "duplicates" // the resources of a stack that are ignored as duplicates, by stack
 	Orphans    Kind = "orphans"    // of earlier versions, which deleted orphans: restored, and deleted then
-	// the targets that were registered before a TargetGroupBinding came, by its namespace and name
+	// the targets that were registered before a TargetGroupBinding came, by its namespace and name; in the ConfigMaps of
+	// Memory, and at the end of a process also in the only one of its own, which earlier releases read (former)
 	Preceding Kind = "preceding"
 	Holds     Kind = "holds" // the holds of administrators as they were last readable, in one entry
 	// what was done lately, by stack or binding, for lbc timeline; in the ConfigMaps of Memory
 	History Kind = "history"
 	Foreign Kind = "foreign" // which load balancers and target groups are others', in one entry
-	Journal Kind = "journal" // the newest entries of kinds Memory, Observed and History; see journal
+	Journal Kind = "journal" // the newest entries of kinds Memory, Observed, History and Preceding; see journal
 )
 
 // RefusalsName returns the name of the entry of kind Memory with what AWS refuses of a stack, binding or accelerator. A
@@ -105,10 +106,10 @@ func allShards() []shardID {
 	return out
 }
 
-// home is the kind whose ConfigMaps have the entries of a kind. History has none of its own: a role that names the
-// ConfigMaps which the controller may write need not be changed for it.
+// home is the kind whose ConfigMaps have the entries of a kind. History has none of its own, and Preceding one: a role
+// that names the ConfigMaps which the controller may write need not be changed for them.
 func home(k Kind) Kind {
-	if k == History {
+	if k == History || k == Preceding {
 		return Memory
 	}
 	return k
@@ -131,6 +132,10 @@ func dataKey(id ID) string {
 	if home(id.Kind) != id.Kind {
 		name = string(id.Kind) + "\x00" + name
 	}
+	return keyOf(name)
+}
+
+func keyOf(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return hex.EncodeToString(sum[:12])
 }

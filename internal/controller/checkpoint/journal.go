@@ -40,7 +40,7 @@ type record struct {
 }
 
 // journalled reports whether changes of a kind go to the journal: those that each edit of an object makes.
-func journalled(k Kind) bool { return k == Memory || k == Observed || k == History }
+func journalled(k Kind) bool { return k == Memory || k == Observed || k == History || k == Preceding }
 
 func (r record) key() string { return fmt.Sprintf("%s.%s.%d", r.id.Kind, dataKey(r.id), r.sequence) }
 

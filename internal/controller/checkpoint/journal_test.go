@@ -115,13 +115,26 @@ func TestFlushLooksAtChangedEntriesOnly(t *testing.T) {
 
 func TestTheBytesOfAnEditDoNotGrowWithTheStacks(t *testing.T) {
 	t.Parallel()
+	bytesOfAnEdit(t, Memory, Observed)
+}
+
+// TestTheBytesOfAnEditDoNotGrowWithTheBindings edits what is known of the bindings that users made.
+func TestTheBytesOfAnEditDoNotGrowWithTheBindings(t *testing.T) {
+	t.Parallel()
+	bytesOfAnEdit(t, Preceding, Preceding)
+}
+
+// bytesOfAnEdit fails if the bytes of an edit, which changes an entry of each of the kinds, grow with the objects.
+func bytesOfAnEdit(t *testing.T, kinds ...Kind) {
+	t.Helper()
 	growth.AtMost(t, 0.1, "bytes of checkpoints of an edit", func(n int) float64 {
 		r := rand.New(rand.NewPCG(1, uint64(n))) //nolint:gosec // nothing to guess
 		a := newStore()
 		s, _ := a.open(t)
 		edit := func(stack int) {
-			s.Put(memory(fmt.Sprint(stack)), noisy(r))
-			s.Put(ID{Observed, fmt.Sprint(stack)}, noisy(r))
+			for of, kind := range kinds {
+				s.Put(ID{kind, fmt.Sprintf("shop-%d/%d", of, stack)}, noisy(r))
+			}
 		}
 		for stack := range n {
 			edit(stack)
@@ -156,7 +169,7 @@ func TestWhatAnyProcessLeavesTheNextOneReads(t *testing.T) {
 			}
 			for range r.IntN(longtest.Seeds(60, 250)) {
 				for range 1 + r.IntN(3)*r.IntN(30) {
-					id := ID{[]Kind{Memory, Observed, Duplicates}[r.IntN(3)], fmt.Sprint(r.IntN(60))}
+					id := ID{[]Kind{Memory, Observed, Duplicates, Preceding}[r.IntN(4)], fmt.Sprint(r.IntN(60))}
 					if r.IntN(4) == 0 {
 						s.Delete(id)
 						delete(want, id)

@@ -182,10 +182,12 @@ func (s *Store) loadAll(objects map[shardID]*corev1.ConfigMap, loaded map[ID]*en
 			sh.dirty = true
 		case id.kind != Journal:
 			n, _ := sequenceOf(m)
-			s.journal.last = max(s.journal.last, n)
-			damaged += s.load(id, m, loaded, values)
+			if s.journal.last = max(s.journal.last, n); id != former() {
+				damaged += s.load(id, m, loaded, values)
+			}
 		}
 	}
+	damaged += s.loadFormer(objects, loaded, values)
 	return damaged + s.loadJournal(objects, loaded, values)
 }
 
@@ -268,6 +270,7 @@ func (s *Store) Close(ctx context.Context) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.fold() // an earlier version reads no journal
+	s.copyFormer()
 	if err := s.flush(ctx, true); err != nil {
 		return err
 	}
@@ -322,12 +325,18 @@ func (s *Store) object(id shardID) (m *corev1.ConfigMap, left int) {
 		return m, 0
 	}
 	m.Data[sequenceKey] = strconv.FormatInt(s.journal.last, 10)
+	if id.kind == Memory {
+		m.Data[hasPrecedingKey] = "true"
+	}
 	var items []item
 	s.mu.Lock()
 	for of, e := range s.byShard[id] {
 		if e.packed != nil {
 			items = append(items, item{of, dataKey(of), e.packed})
 		}
+	}
+	if id == former() {
+		items = s.formerItems()
 	}
 	s.mu.Unlock()
 	items, left = fitting(items, s.cfg.Tenant)

@@ -20,7 +20,7 @@ func Peek(ctx context.Context, c client.Reader, key client.ObjectKey, kind Kind)
 	shards := map[shardID]*corev1.ConfigMap{}
 	var journal []*corev1.ConfigMap
 	for _, id := range allShards() {
-		if id.kind != home(kind) && (id.kind != Journal || !journalled(kind)) {
+		if id.kind != home(kind) && id.kind != kind && (id.kind != Journal || !journalled(kind)) {
 			continue
 		}
 		m := &corev1.ConfigMap{}
@@ -40,6 +40,13 @@ func Peek(ctx context.Context, c client.Reader, key client.ObjectKey, kind Kind)
 		}
 		for at, packed := range m.BinaryData {
 			if of, value, _, err := unpack(id, at, packed); err == nil && of.Kind == kind {
+				out[of.Name] = value
+			}
+		}
+	}
+	if m := shards[former()]; m != nil {
+		for at, packed := range m.BinaryData {
+			if of, value, _, err := unpackFormer(at, packed); err == nil && formerCounts(m, shards[shardOf(of)]) {
 				out[of.Name] = value
 			}
 		}

@@ -352,7 +352,7 @@ func (s *Store) packWhole(id ID, value any) (packed []byte, sum [32]byte, err er
 // write writes the entries of one ConfigMap.
 func (s *Store) write(ctx context.Context, id shardID, sh *shard) error {
 	m, left := s.object(id)
-	if left > sh.left {
+	if left > sh.left && id != former() {
 		s.cfg.Log.Info("entries do not fit into a checkpoint; the next start reads them from AWS", "configMap", m.Name,
 			"entries", left)
 	}
