@@ -56,7 +56,7 @@ func (r *Registry) startRecordCalls(ctx context.Context, g *group, q *Request) {
 		})
 	case !c.saved || len(all) > len(c.keys):
 		save(all, c.left)
-	case len(all) > len(wanted) && len(g.kept.byKey) == 0 && g.known && !g.reread && !g.busy() &&
+	case len(all) > len(wanted) && !g.keeps(q) && g.known && !g.reread && !g.busy() &&
 		len(g.calls[deregister].failed) == 0 && len(g.toDeregister(q, nil)) == 0 && len(g.toRegister(ctx, q)) == 0:
 		left := KeySet(nil)
 		maps.Copy(left, c.left)
@@ -67,6 +67,11 @@ func (r *Registry) startRecordCalls(ctx context.Context, g *group, q *Request) {
 		}
 		save(wanted, left)
 	}
+}
+
+// keeps reports whether targets that a request does not want stay registered for now, as the binding's own.
+func (g *group) keeps(q *Request) bool {
+	return len(g.kept.byKey) > 0 || g.kept.unread || q.Keep || q.Unconfirmed
 }
 
 // RecordError is an error of loading or saving the record of a binding.

@@ -13,14 +13,12 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -278,7 +276,7 @@ func TestSuspendedBindingIsReconsidered(t *testing.T) {
 	}
 }
 
-// The ConfigMap may be deleted, or have had no room. What is not known to be the binding's own stays then.
+// The ConfigMaps may be deleted, or have had no room. What is not known to be the binding's own stays then.
 func TestLostRecordDeregistersNothing(t *testing.T) {
 	t.Parallel()
 	for name, suspend := range map[string]func(*lab.Lab){"serving": func(*lab.Lab) {},
@@ -291,8 +289,11 @@ func TestLostRecordDeregistersNothing(t *testing.T) {
 			suspend(l)
 			l.Settle()
 			l.Crash()
-			l.Must(l.Client.Delete(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system",
-				Name: checkpoint.NameOf(l.Config.LeaderElectionID) + "-preceding-0"}}))
+			for _, m := range l.Checkpoints() {
+				if strings.Contains(m.Name, "-memory-") || strings.Contains(m.Name, "-journal-") {
+					l.Must(l.Client.Delete(t.Context(), &m))
+				}
+			}
 			l.Restart()
 			l.Settle()
 			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
