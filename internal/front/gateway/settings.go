@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -221,8 +222,8 @@ func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp inte
 		for _, s := range []struct {
 			set, guards bool
 			source      intent.Source
-		}{{ranges.Set, !admitsAll(&ranges.Value), ranges.Source},
-			{lists.Set, !admitsAll(&ranges.Value), lists.Source},
+		}{{ranges.Set, !overlap.AdmitsAll(ranges.Value), ranges.Source},
+			{lists.Set, !overlap.AdmitsAll(ranges.Value), lists.Source},
 			{icmp.Set, false, icmp.Source}} {
 			if s.set {
 				t.ignoredGuard(s.guards, s.source, "securityGroups names the groups of the load balancer, and the controller "+

@@ -357,6 +357,10 @@ func TestOverriddenGuardsAreWarnings(t *testing.T) {
 		{"securityGroupPrefixes: [pl-1, pl-2]", "securityGroupPrefixes: [pl-1]", note},
 		{"wafV2: {webACL: '" + acl + "a/1'}", "wafV2: {webACL: '" + acl + "b/2'}", guard},
 		{"wafV2: {webACL: none}", "wafV2: {webACL: '" + acl + "b/2'}", note},
+		{"loadBalancerAttributes: [{key: deletion_protection.enabled, value: 'true'}]",
+			"loadBalancerAttributes: [{key: deletion_protection.enabled, value: 'false'}]", guard},
+		{"loadBalancerAttributes: [{key: routing.http.desync_mitigation_mode, value: defensive}]",
+			"loadBalancerAttributes: [{key: routing.http.desync_mitigation_mode, value: strictest}]", note},
 		{verify("verify, trustStore: a"), verify("passthrough"), guard},
 		{verify("verify, trustStore: a"), verify("verify, trustStore: b"), note},
 	} {

@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
@@ -16,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
@@ -282,16 +284,22 @@ func (t *translation) looser(s intent.Source) bool {
 	class, own := t.configuration[0].Spec, t.configuration[1].Spec
 	switch s.Path() {
 	case "spec.sourceRanges":
-		return !admitsAll(own.SourceRanges) && class.SourceRanges != nil &&
-			!allOf(*class.SourceRanges, *own.SourceRanges, overlap.Contains)
+		return overlap.Admits(ptr.Deref(class.SourceRanges, nil), ptr.Deref(own.SourceRanges, nil))
 	case "spec.securityGroupPrefixes":
-		return !allOf(class.SecurityGroupPrefixes, own.SecurityGroupPrefixes, func(a, b string) bool { return a == b })
+		return overlap.Admits(class.SecurityGroupPrefixes, own.SecurityGroupPrefixes)
 	case "spec.scheme":
 		return class.Scheme != nil && *class.Scheme == "internet-facing"
 	case "spec.shieldConfiguration":
 		return own.ShieldConfiguration != nil && own.ShieldConfiguration.Enabled
 	case "spec.wafV2":
 		return own.WAFv2 != nil && own.WAFv2.WebACL != "" && own.WAFv2.WebACL != intent.None
+	}
+	for _, a := range own.LoadBalancerAttributes {
+		if s.Path() == "spec."+entryOf("loadBalancerAttributes", a.Key) {
+			return slices.ContainsFunc(class.LoadBalancerAttributes, func(o configv1.Attribute) bool {
+				return o.Key == a.Key && constraint.Weakens(a.Key, o.Value, a.Value)
+			})
+		}
 	}
 	for i := range own.ListenerConfigurations {
 		c := &own.ListenerConfigurations[i]
@@ -303,18 +311,6 @@ func (t *translation) looser(s intent.Source) bool {
 		}
 	}
 	return false
-}
-
-// allOf reports whether each value of a list is covered by one of another list.
-func allOf(list, of []string, covers func(wide, narrow string) bool) bool {
-	return !slices.ContainsFunc(list, func(v string) bool {
-		return !slices.ContainsFunc(of, func(w string) bool { return covers(w, v) })
-	})
-}
-
-// admitsAll reports whether source ranges admit all addresses of a family.
-func admitsAll(ranges *[]string) bool {
-	return ranges != nil && slices.ContainsFunc(*ranges, func(r string) bool { return strings.HasSuffix(r, "/0") })
 }
 
 // noteRepeated notes entries of the configurations that other entries of the same list override.

@@ -197,7 +197,7 @@ func (t *translation) targetType(read annotation.Reader) string {
 	if fromClass {
 		kind = string(t.class.Params.Spec.TargetType)
 		if raw, _, declared := read.Raw(annotation.TargetType); declared && raw != kind {
-			t.overruled(read, annotation.TargetType, t.params("spec.targetType"))
+			t.overruled(read, annotation.TargetType, t.params("spec.targetType"), "")
 		}
 	} else {
 		kind = read.String(annotation.TargetType).Or(kind)

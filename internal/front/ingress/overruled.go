@@ -10,8 +10,10 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -74,7 +76,7 @@ func (t *translation) noteOverruled() {
 		if !declared || len(p.values) == 0 || slices.Equal(split(raw), p.values) {
 			continue
 		}
-		t.overruled(t.read, p.key, t.params(p.path))
+		t.overruled(t.read, p.key, t.params(p.path), lost(p.key, split(raw), p.values))
 	}
 }
 
@@ -88,16 +90,30 @@ func split(raw string) (out []string) {
 	return out
 }
 
-// overruled notes that a class parameter overrides an annotation. It is a warning if the load balancer is public for
-// that.
-func (t *translation) overruled(r annotation.Reader, k annotation.Key, by intent.Source) {
+// overruled notes that a class parameter overrides an annotation. It is a warning if a guard is lost.
+func (t *translation) overruled(r annotation.Reader, k annotation.Key, by intent.Source, lost string) {
 	text := fmt.Sprintf("annotation %s has no effect: %s overrides it", k, by.Place())
-	raw, _, _ := r.Raw(k)
-	if raw == stack.Internal && (k == annotation.Scheme || k == annotation.FrontendScheme) {
-		r.Note(k, diag.GuardNotApplied, text+", so that the load balancer is reachable from the internet", removeOverruled)
+	if lost != "" {
+		r.Note(k, diag.GuardNotApplied, text+", "+lost, removeOverruled)
 		return
 	}
 	r.Ignored(k, text, removeOverruled)
+}
+
+// lost says which guard is lost if a class parameter overrides an annotation with other values; empty if none is.
+func lost(k annotation.Key, own, class []string) string {
+	set := func(v string) bool { return slices.Equal(own, []string{v}) }
+	switch {
+	case (k == annotation.Scheme || k == annotation.FrontendScheme) && set(stack.Internal):
+		return "so that the load balancer is reachable from the internet"
+	case (k == annotation.InboundCIDRs || k == annotation.PrefixLists) && overlap.Admits(class, own):
+		return "and admits clients that the annotation keeps out"
+	case (k == annotation.WebACLName || k == annotation.WebACLARN) && len(own) > 0 && !set(intent.None):
+		return "so that the web ACL of the annotation filters no requests"
+	case k == annotation.Ownership && set(annotation.ObservedIt):
+		return "so that the controller does not only observe the load balancer"
+	}
+	return ""
 }
 
 // prefer returns the value of the class parameters, otherwise that of an annotation. It notes an annotation that has
@@ -107,28 +123,32 @@ func (t *translation) prefer(class, own intent.Field[string], k annotation.Key) 
 		return own
 	}
 	if own.Set && own.Value != class.Value {
-		t.overruled(t.read, k, class.Source)
+		t.overruled(t.read, k, class.Source, lost(k, []string{own.Value}, []string{class.Value}))
 	}
 	return class
 }
 
 // overlaid returns the entries of an annotation as fields, overridden key by key by those of a class parameter. It
-// notes those of another value.
+// notes those of another value, with a warning if an attribute that protects is lost.
 func (t *translation) overlaid(r annotation.Reader, k annotation.Key, own intent.Field[map[string]string],
 	class map[string]string, path string) map[string]intent.Field[string] {
-	var keys []string
+	var keys, guards []string
 	for key, value := range class {
-		if was, declared := own.Value[key]; declared && was != value {
+		switch was, declared := own.Value[key]; {
+		case !declared || was == value:
+		case k == annotation.LoadBalancerAttributes && constraint.Weakens(key, value, was):
+			guards = append(guards, key)
+		default:
 			keys = append(keys, key)
 		}
 	}
-	if slices.Sort(keys); len(keys) > 0 {
-		text := keys[0]
-		if more := len(keys) - 1; more > 0 {
-			text += fmt.Sprintf(" and %d more", more)
+	note := func(keys []string, code diag.Code, more string) {
+		if slices.Sort(keys); len(keys) > 0 {
+			r.Note(k, code, fmt.Sprintf("%s in annotation %s has no effect: %s overrides it%s", diag.First(keys, 1, ", "), k,
+				t.params(path).Place(), more), removeOverruled)
 		}
-		r.Ignored(k, fmt.Sprintf("%s in annotation %s has no effect: %s overrides it", text, k, t.params(path).Place()),
-			removeOverruled)
 	}
+	note(guards, diag.GuardNotApplied, " and protects the load balancer less")
+	note(keys, diag.IgnoredSetting, "")
 	return overlay(own, class, func() intent.Source { return t.params(path) })
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 )
 
 // settings reads the settings of the load balancer. A class parameter overrides the annotation, which is then not read.
@@ -38,8 +39,12 @@ func (t *translation) settings() intent.Settings {
 	s.IPAddressType = t.text(string(ptr.Deref(spec.IPAddressType, "")), "spec.ipAddressType", annotation.IPAddressType)
 	s.ManageBackend = t.manageBackend(s.SecurityGroups.Set)
 	if s.SecurityGroups.Set {
+		code, raw := diag.GuardNotApplied, t.ingress.Annotations[string(annotation.InboundCIDRs)]
+		if overlap.AdmitsAll(split(raw)) {
+			code = diag.IgnoredSetting
+		}
 		for _, k := range []annotation.Key{annotation.InboundCIDRs, annotation.PrefixLists} {
-			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect where the security groups of %s are in effect", k,
+			t.read.Note(k, code, fmt.Sprintf("annotation %s has no effect where the security groups of %s are in effect", k,
 				annotation.SecurityGroups),
 				"put the rules into the security groups that are named, or remove "+string(annotation.SecurityGroups))
 		}
@@ -84,7 +89,7 @@ func (t *translation) classOwnership() intent.Field[string] {
 	}
 	f := ofClass(t, annotation.Reader.ClassOwnership)
 	if raw, _, declared := t.read.Raw(annotation.Ownership); declared && f.Set && raw != f.Value {
-		t.overruled(t.read, annotation.Ownership, f.Source)
+		t.overruled(t.read, annotation.Ownership, f.Source, lost(annotation.Ownership, []string{raw}, []string{f.Value}))
 	}
 	return f
 }

@@ -185,7 +185,6 @@ func (t *translation) told(k annotation.Key, codes ...diag.Code) bool {
 
 // noteClass notes what the class of the Ingress makes meaningless.
 func (t *translation) noteClass() {
-	ing := t.ingress
 	if c, ok := t.view.IngressClass(t.class.Name); ok && t.class.Name != "" {
 		annotation.CheckKind(t.findings, owner.Object(c), c.Annotations)
 		if ref := c.Spec.Parameters; ref != nil && ref.Namespace != nil {
@@ -206,11 +205,7 @@ func (t *translation) noteClass() {
 		t.read.Ignored(annotation.GroupOrder, fmt.Sprintf("annotation %s has no effect: the Ingress is in no group",
 			annotation.GroupOrder), fmt.Sprintf("set %s, or remove this annotation", annotation.GroupName))
 	}
-	if _, legacy := ing.Annotations[LegacyClassAnnotation]; legacy && ing.Spec.IngressClassName != nil {
-		t.findings.Add(diag.New(Object(ing), "spec.ingressClassName", diag.IgnoredSetting,
-			fmt.Sprintf("spec.ingressClassName and the parameters of its class have no effect: annotation %s has precedence",
-				LegacyClassAnnotation), "remove the annotation"))
-	}
+	t.noteLegacyClass()
 }
 
 // noteTLS notes what of spec.tls has no effect: all of it without an HTTPS listener, and Secrets that are not imported.

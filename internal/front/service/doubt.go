@@ -25,7 +25,11 @@ func (t *translation) noteDoubts(scheme string) {
 		written, _, declared := t.read.Raw(annotation.ServiceScheme)
 		on, err := strconv.ParseBool(internal)
 		if declared && (err != nil || scheme != "" && on != (scheme == stack.Internal)) {
-			t.read.Ignored(annotation.ServiceInternal, fmt.Sprintf("annotation %s has no effect together with %s: %s",
+			code := diag.IgnoredSetting
+			if on && written == stack.InternetFacing {
+				code = diag.GuardNotApplied
+			}
+			t.read.Note(annotation.ServiceInternal, code, fmt.Sprintf("annotation %s has no effect together with %s: %s",
 				annotation.ServiceInternal, annotation.ServiceScheme, written), "remove one of them")
 		}
 	}

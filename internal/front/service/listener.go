@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -92,24 +93,33 @@ func (l listener) at() string { return fmt.Sprintf("spec.ports[%d]", l.index) }
 func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 	const path = "spec.loadBalancerSourceRanges"
 	cidrs := t.read.NonEmptyList(annotation.ServiceSourceRanges)
+	// guarded is the code of a finding that a restriction has no effect
+	guarded := func(guards bool) diag.Code {
+		if guards {
+			return diag.GuardNotApplied
+		}
+		return diag.IgnoredSetting
+	}
 	if len(t.service.Spec.LoadBalancerSourceRanges) > 0 {
 		trimmed := make([]string, 0, len(t.service.Spec.LoadBalancerSourceRanges))
 		for _, c := range t.service.Spec.LoadBalancerSourceRanges {
 			trimmed = append(trimmed, strings.TrimSpace(c))
 		}
+		t.read.Note(annotation.ServiceSourceRanges, guarded(overlap.Admits(trimmed, cidrs.Value)), fmt.Sprintf(
+			"annotation %s has no effect together with %s", annotation.ServiceSourceRanges, path), "remove one of them")
 		cidrs = intent.Of(trimmed, t.here(path))
-		t.read.Ignored(annotation.ServiceSourceRanges, fmt.Sprintf("annotation %s has no effect together with %s",
-			annotation.ServiceSourceRanges, path), "remove one of them")
 	}
 	if s.SecurityGroups.Set {
+		guards := !overlap.AdmitsAll(cidrs.Value)
 		if cidrs.Set && cidrs.Source.Path() == path {
-			t.report("", path, diag.IgnoredSetting, fmt.Sprintf("%s has no effect together with annotation %s", path,
+			t.report("", path, guarded(guards), fmt.Sprintf("%s has no effect together with annotation %s", path,
 				annotation.ServiceSecurityGroups), "put the rules into the security groups that are named, or remove "+
 				string(annotation.ServiceSecurityGroups))
 		}
 		for _, k := range []annotation.Key{annotation.ServiceSourceRanges, annotation.ServicePrefixLists,
 			annotation.ServiceICMP} {
-			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect together with %s", k, annotation.ServiceSecurityGroups),
+			t.read.Note(k, guarded(guards && k != annotation.ServiceICMP), fmt.Sprintf("annotation %s has no effect together "+
+				"with %s", k, annotation.ServiceSecurityGroups),
 				"put the rules into the security groups that are named, or remove "+string(annotation.ServiceSecurityGroups))
 		}
 	}

@@ -353,3 +353,9 @@ func Protects(key, value string) bool {
 	p := ProtectiveAttributes[i]
 	return !slices.Contains(p.Values[:slices.Index(p.Values, p.Default)+1], value)
 }
+
+// Weakens reports whether a value of an attribute restricts or protects a load balancer less than another value does.
+func Weakens(key, value, than string) bool {
+	i := slices.IndexFunc(ProtectiveAttributes, func(p Protective) bool { return p.Key == key })
+	return i >= 0 && slices.Index(ProtectiveAttributes[i].Values, value) < slices.Index(ProtectiveAttributes[i].Values, than)
+}

@@ -1,5 +1,5 @@
-// Package overlap says which conditions of rules can match the same request, and which match every request that others
-// match.
+// Package overlap says which conditions of rules can match the same request, which match every request that others
+// match, and which clients a list of ranges or prefix lists admits beyond another list.
 package overlap
 
 import (
@@ -198,6 +198,18 @@ func Contains(wide, narrow string) bool {
 	w, err := netip.ParsePrefix(wide)
 	n, bad := netip.ParsePrefix(narrow)
 	return wide == narrow || err == nil && bad == nil && w.Bits() <= n.Bits() && w.Contains(n.Addr())
+}
+
+// Admits reports whether a list of ranges, or of prefix lists, admits clients that another one keeps out.
+func Admits(list, beyond []string) bool {
+	return !AdmitsAll(beyond) && slices.ContainsFunc(list, func(narrow string) bool {
+		return !slices.ContainsFunc(beyond, func(wide string) bool { return Contains(wide, narrow) })
+	})
+}
+
+// AdmitsAll reports whether ranges admit all addresses of a family.
+func AdmitsAll(ranges []string) bool {
+	return slices.ContainsFunc(ranges, func(r string) bool { return strings.HasSuffix(r, "/0") })
 }
 
 // wider reports whether pattern p matches every text that pattern q matches. A pattern with backslashes covers only
