@@ -12,8 +12,10 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
@@ -82,8 +84,8 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 	return out
 }
 
-// unconnected are findings about objects of the Gateway API that name nothing of what is checked, or that nothing
-// names. With a cluster there are none: what names an object may come later.
+// unconnected are findings about class parameters that no class names, and about objects of the Gateway API that name
+// nothing of what is checked, or that nothing names. With a cluster there are none: what names an object may come later.
 func unconnected(src *source) (out []finding) {
 	if src.kube != nil {
 		return nil
@@ -112,6 +114,15 @@ func unconnected(src *source) (out []finding) {
 				note("", "nothing in the files names this object, so it has no effect", map[objects.Kind]string{
 					objects.LoadBalancerConfiguration: "name it in parametersRef of a GatewayClass or Gateway",
 					objects.ListenerRuleConfiguration: "name it in a filter of type ExtensionRef of a route"}[kind])
+				if gateway.Guards(p.object) {
+					out[len(out)-1].Severity = severityWarning
+					out[len(out)-1].Message += " and protects no load balancer"
+				}
+			}
+		case *v1beta1.IngressClassParams:
+			if d := ingress.Idle(x); d != nil && !namedByClass(v, x) {
+				note("", d.Text, ifElsewhere+"; otherwise "+d.Remedy)
+				out[len(out)-1].Severity = string(d.Severity())
 			}
 		case *configv1.TargetGroupConfiguration:
 			src.unconnectedTargets(x, namedRefs[at], backendRefs, note)
@@ -143,6 +154,11 @@ func unconnected(src *source) (out []finding) {
 		}
 	}
 	return out
+}
+
+func namedByClass(v *objects.View, p *v1beta1.IngressClassParams) bool {
+	_, named := ingress.NamedByClass(v, p)
+	return named
 }
 
 // unconnectedTargets are the findings about a TargetGroupConfiguration. isDefault reports that something names it;

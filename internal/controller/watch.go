@@ -143,7 +143,19 @@ func (w *Wiring) setUpIngress(context.Context) error {
 	}
 	reading := append([]objects.Kind{objects.IngressClass, objects.IngressClassParams, objects.Namespace, objects.Service},
 		w.referenceReading()...)
+	if err := w.noteClassParams(); err != nil {
+		return err
+	}
 	return w.addController(s, c.IngressWorkers, reading, source.TypedFunc[stack.Key](s.Secrets.Start))
+}
+
+// noteClassParams sets up the events of IngressClassParams that no class names.
+func (w *Wiring) noteClassParams() error {
+	statuses := gatewaystatus.NewStatuses(w.mgr.GetClient(), w.Now, w.Log.WithName("class-params"))
+	r := gatewaystatus.New(objects.IngressClassParams, settings.GatewayConfig(w.Config), w.mgr.GetClient(),
+		w.mgr.GetAPIReader(), statuses)
+	r.Definitions, r.Reporter = w.definitions, w.reporter("ingress")
+	return r.SetUp(w.mgr, 1)
 }
 
 func (w *Wiring) setUpService(context.Context) error {

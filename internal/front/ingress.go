@@ -26,12 +26,15 @@ type Ingress struct {
 func (Ingress) Owner() stack.Owner { return stack.Ingress }
 
 // Declared implements Loader.
-func (f Ingress) Declared(v *objects.View, o metav1.Object) (stack.ID, bool, *diag.Diagnostic) {
+func (f Ingress) Declared(v *objects.View, o metav1.Object) (id stack.ID, ok bool, d *diag.Diagnostic) {
 	ing, ok := o.(*networkingv1.Ingress)
 	if !ok {
 		return stack.ID{}, false, nil
 	}
-	return ingress.GroupOf(v, f.Config, ing)
+	if id, ok, d = ingress.GroupOf(v, f.Config, ing); !ok && d == nil {
+		d = ingress.Unserved(v, f.Config, ing)
+	}
+	return id, ok, d
 }
 
 // Load implements Loader.

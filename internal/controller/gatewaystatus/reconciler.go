@@ -28,7 +28,7 @@ import (
 )
 
 // Reconciler keeps the finalizer and the status of the objects of one kind that Gateways rely on: an object stays until
-// none names it.
+// none names it. Of IngressClassParams, it only reports those that no class names.
 type Reconciler struct {
 	Kind     objects.Kind
 	Config   gateway.Config
@@ -58,8 +58,8 @@ type rules struct {
 	user func(v *objects.View, cfg gateway.Config, o client.Object) (user string, ok bool)
 	// status returns what the status becomes, and notes for events; nil = no status is kept.
 	status func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List)
-	// idle says why an object without a user has no effect; text is empty if another note says it. Nil = no note.
-	idle func(o client.Object) (path, text, remedy string)
+	// idle is the finding about an object without a user; nil if there is none.
+	idle func(o client.Object) *diag.Diagnostic
 	// reading are the kinds that the others read.
 	reading []objects.Kind
 }
@@ -103,7 +103,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		if r.status != nil {
 			change, notes = r.status(v, r.Config, o)
 		}
-		if !slices.Contains(objects.RouteKinds, r.Kind) { // passes over Gateways note those of routes
+		// passes over Gateways note those of routes, passes over Ingresses those of class parameters
+		if !slices.Contains(objects.RouteKinds, r.Kind) && r.Kind != objects.IngressClassParams {
 			f := annotation.Findings{}
 			annotation.CheckKind(&f, owner.Object(o), o.GetAnnotations())
 			notes = append(notes, f.List()...)
@@ -145,8 +146,8 @@ func (r *Reconciler) noteIdle(v *objects.View, o client.Object, notes diag.List)
 	if r.idle == nil {
 		return notes, 0
 	}
-	path, text, remedy := r.idle(o)
-	if text == "" || slices.ContainsFunc(notes, func(d diag.Diagnostic) bool { return d.Path == path }) {
+	idle := r.idle(o)
+	if idle == nil || slices.ContainsFunc(notes, func(d diag.Diagnostic) bool { return d.Path == idle.Path }) {
 		return notes, 0
 	}
 	if _, used := r.user(v, r.Config, o); used {
@@ -155,7 +156,7 @@ func (r *Reconciler) noteIdle(v *objects.View, o client.Object, notes diag.List)
 	if young := idleAfter - r.Statuses.now().Sub(o.GetCreationTimestamp().Time); young > 0 {
 		return notes, young
 	}
-	return append(notes, diag.New(owner.Object(o), path, diag.IgnoredSetting, text+", so it has no effect", remedy)), 0
+	return append(notes, *idle), 0
 }
 
 // writeFinalizer adds the finalizer to an object, and removes it from a deleted object that nothing uses.

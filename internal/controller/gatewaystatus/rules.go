@@ -10,9 +10,12 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -34,7 +37,7 @@ func departedLast(a, b stack.Key) int {
 	return a.Compare(b)
 }
 
-// rulesOf are the rules of one of Kinds.
+// rulesOf are the rules of one of Kinds, or of IngressClassParams.
 func rulesOf(kind objects.Kind) rules {
 	if slices.Contains(objects.RouteKinds, kind) {
 		return rules{
@@ -68,8 +71,8 @@ var byKind = map[objects.Kind]rules{
 	objects.LoadBalancerConfiguration: {
 		controller: "aws-lbc-loadbalancerconfiguration-controller", finalizer: "gateway.k8s.aws/loadbalancerconfigurations",
 		user: configurationUser,
-		idle: func(client.Object) (path, text, remedy string) {
-			return "", "no GatewayClass or Gateway of this controller names this object", "name it in parametersRef of one"
+		idle: func(o client.Object) *diag.Diagnostic {
+			return idle(o, "", "no GatewayClass or Gateway of this controller names this object", "name it in parametersRef of one")
 		},
 		reading: []objects.Kind{objects.Gateway, objects.GatewayClass},
 	},
@@ -80,14 +83,14 @@ var byKind = map[objects.Kind]rules{
 			diag.List) {
 			return gateway.Change{}, gateway.StrayTargets(v, c)
 		}),
-		idle: func(o client.Object) (path, text, remedy string) {
+		idle: func(o client.Object) *diag.Diagnostic {
 			c, ok := o.(*v1.TargetGroupConfiguration)
 			if !ok || c.Spec.TargetReference == nil {
-				return "", "", ""
+				return nil
 			}
 			to := route.TargetOf(c)
-			return "spec.targetReference", fmt.Sprintf("this object configures %s %s/%s, which is the backend of no route",
-				to.Kind, to.Namespace, to.Name), "correct the reference, or name the backend in a route"
+			return idle(o, "spec.targetReference", fmt.Sprintf("this object configures %s %s/%s, which is the backend of no route",
+				to.Kind, to.Namespace, to.Name), "correct the reference, or name the backend in a route")
 		},
 		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration,
 			objects.Service, objects.ReferenceGrant}, objects.RouteKinds...),
@@ -106,8 +109,8 @@ var byKind = map[objects.Kind]rules{
 			diag.List) {
 			return gateway.RuleConfiguration(v, c), nil
 		}),
-		idle: func(client.Object) (path, text, remedy string) {
-			return "", "no HTTPRoute or GRPCRoute names this object", "name it in a filter of type ExtensionRef"
+		idle: func(o client.Object) *diag.Diagnostic {
+			return idle(o, "", "no HTTPRoute or GRPCRoute names this object", "name it in a filter of type ExtensionRef")
 		},
 		reading: []objects.Kind{objects.HTTPRoute, objects.GRPCRoute},
 	},
@@ -124,6 +127,34 @@ var byKind = map[objects.Kind]rules{
 		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant},
 			objects.RouteKinds...),
 	},
+	objects.IngressClassParams: {
+		controller: "aws-lbc-ingressclassparams-controller",
+		user: func(v *objects.View, _ gateway.Config, o client.Object) (string, bool) {
+			p, ok := o.(*v1beta1.IngressClassParams)
+			if !ok {
+				return "", false
+			}
+			return ingress.NamedByClass(v, p)
+		},
+		idle: func(o client.Object) *diag.Diagnostic {
+			p, ok := o.(*v1beta1.IngressClassParams)
+			if !ok {
+				return nil
+			}
+			return ingress.Idle(p)
+		},
+		reading: []objects.Kind{objects.IngressClass},
+	},
+}
+
+// idle is the finding about a configuration that nothing uses. It is a warning if the configuration guards.
+func idle(o client.Object, path, text, remedy string) *diag.Diagnostic {
+	code, effect := diag.IgnoredSetting, ", so it has no effect"
+	if gateway.Guards(o) {
+		code, effect = diag.GuardNotApplied, effect+" and protects no load balancer"
+	}
+	d := diag.New(owner.Object(o), path, code, text+effect, remedy)
+	return &d
 }
 
 // statusOf is rules.status of a kind whose objects have the type T.

@@ -105,6 +105,29 @@ metadata: {name: idle, namespace: shop}
 ---
 {apiVersion: gateway.k8s.aws/v1beta1, kind: ListenerRuleConfiguration, metadata: {name: used, namespace: shop}}
 ---
+{apiVersion: gateway.k8s.aws/v1beta1, kind: LoadBalancerConfiguration, metadata: {name: guards, namespace: shop},
+  spec: {sourceRanges: [10.0.0.0/8]}}
+---
+{apiVersion: gateway.k8s.aws/v1beta1, kind: ListenerRuleConfiguration, metadata: {name: guards, namespace: shop},
+  spec: {conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}]}}
+---
+{apiVersion: elbv2.k8s.aws/v1beta1, kind: IngressClassParams, metadata: {name: idle}, spec: {ipAddressType: ipv4}}
+---
+{apiVersion: elbv2.k8s.aws/v1beta1, kind: IngressClassParams, metadata: {name: guards}, spec: {scheme: internal}}
+---
+{apiVersion: elbv2.k8s.aws/v1beta1, kind: IngressClassParams, metadata: {name: used}, spec: {scheme: internal}}
+---
+{apiVersion: elbv2.k8s.aws/v1beta1, kind: IngressClassParams, metadata: {name: foreign}, spec: {scheme: internal}}
+---
+{apiVersion: elbv2.k8s.aws/v1beta1, kind: IngressClassParams, metadata: {name: group}, spec: {group: {name: g,
+  settingsNamespaces: [shop]}}}
+---
+{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: ours}, spec: {controller: ingress.k8s.aws/alb,
+  parameters: {apiGroup: elbv2.k8s.aws, kind: IngressClassParams, name: used}}}
+---
+{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: theirs}, spec: {controller: example.com/x,
+  parameters: {apiGroup: elbv2.k8s.aws, kind: IngressClassParams, name: foreign}}}
+---
 {apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: names, namespace: shop}, spec: {rules: [
   {filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: used}}]}]}}
 `), "shop")
@@ -121,11 +144,25 @@ metadata: {name: idle, namespace: shop}
 		"LoadBalancerConfiguration/foreign": "no GatewayClass or Gateway of this controller names this object, so it has no effect",
 		"ListenerRuleConfiguration/used":    "",
 		"ListenerRuleConfiguration/idle":    "no HTTPRoute or GRPCRoute names this object, so it has no effect",
+		"LoadBalancerConfiguration/guards": "so it has no effect and protects no load balancer; name it in parametersRef of " +
+			"one [GuardNotApplied]",
+		"ListenerRuleConfiguration/guards": "so it has no effect and protects no load balancer; name it in a filter of type " +
+			"ExtensionRef [GuardNotApplied]",
+		"IngressClassParams/idle": "no IngressClass of this controller names this object, so it has no effect; name it",
+		"IngressClassParams/guards": "so it has no effect and protects no load balancer (spec.scheme); name it in " +
+			"spec.parameters of an IngressClass, or delete it [GuardNotApplied]",
+		"IngressClassParams/used":    "",
+		"IngressClassParams/foreign": "so it has no effect and protects no load balancer (spec.scheme)",
+		"IngressClassParams/group":   "",
 	} {
 		kind, name, _ := strings.Cut(name, "/")
 		r := New(objects.Kind(kind), gateway.Config{ALB: gateway.ControllerALB}, nil, nil, NewStatuses(nil,
 			func() time.Time { return now }, logr.Discard()))
-		o, ok := objects.Lookup[client.Object](v, r.Kind, "shop", name)
+		namespace := "shop"
+		if r.Kind == objects.IngressClassParams {
+			namespace = ""
+		}
+		o, ok := objects.Lookup[client.Object](v, r.Kind, namespace, name)
 		if !ok {
 			t.Fatalf("no %s %s", kind, name)
 		}

@@ -45,7 +45,7 @@ func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *d
 		if value == own || value == "" && cfg.IngressClass == "" {
 			return Class{Managed: true}, nil
 		}
-		return Class{}, misspeltClass(v, ing, value, own)
+		return Class{}, misspeltClass(v, cfg, ing)
 	}
 	if ing.Spec.IngressClassName != nil {
 		return classNamed(v, ing, *ing.Spec.IngressClassName)
@@ -71,18 +71,16 @@ func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *d
 
 // misspeltClass is the diagnostic of an Ingress that has a load balancer, and whose annotation seems to misspell our
 // class. An annotation for another controller releases the load balancer.
-func misspeltClass(v *objects.View, ing *networkingv1.Ingress, value, own string) *diag.Diagnostic {
-	if !served(ing) || annotation.NearestOf(value, own) == "" {
+func misspeltClass(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diagnostic {
+	if !served(ing) || !MisspeltLegacyClass(v, cfg, ing) {
 		return nil
 	}
-	if _, exists := v.IngressClass(value); exists {
-		return nil
-	}
+	own := cmp.Or(cfg.IngressClass, "alb")
 	text := fmt.Sprintf("no IngressClass %q exists, and %q may be meant; its load balancer keeps its former rules and "+
-		"settings", value, own)
+		"settings", ing.Annotations[LegacyClassAnnotation], own)
 	d := invalidClass(ing, text, fmt.Sprintf("write %q; to release the load balancer, delete the Ingress, or name an "+
 		"existing class of another controller", own))
-	d.Path = "metadata.annotations[" + LegacyClassAnnotation + "]"
+	d.Path = legacyClassPath
 	return d
 }
 

@@ -2,11 +2,15 @@ package ingress
 
 import (
 	"slices"
+	"strings"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -81,4 +85,32 @@ func (t *translation) noteLegacyClass() {
 		}
 	}
 	t.findings.Add(diag.New(Object(ing), "spec.ingressClassName", code, text, "remove the annotation"))
+}
+
+// NamedByClass returns a class of this controller that names class parameters; ok is false if none does.
+func NamedByClass(v *objects.View, p *v1beta1.IngressClassParams) (class string, ok bool) {
+	for _, c := range objects.Naming[*networkingv1.IngressClass](v, objects.IngressClass, objects.Ref{
+		Kind: objects.IngressClassParams, Name: p.Name}) {
+		if _, named := paramsOf(v, c); named {
+			return c.Name, true
+		}
+	}
+	return "", false
+}
+
+// Idle returns the finding about class parameters that no class of this controller names. It is a warning if a guard
+// among them protects nothing. It is nil if they only declare who may join their group, which needs no class.
+func Idle(p *v1beta1.IngressClassParams) *diag.Diagnostic {
+	code, text := diag.IgnoredSetting, "no IngressClass of this controller names this object, so it has no effect"
+	if g := p.Spec.Group; g != nil && (g.NamespaceSelector != nil || len(g.SettingsNamespaces) > 0 || g.Shards != nil) {
+		text += " except spec.group"
+	}
+	if guards := guardsOf(p); len(guards) > 0 {
+		code = diag.GuardNotApplied
+		text += " and protects no load balancer (" + pathsOfGuards(guards) + ")"
+	} else if strings.HasSuffix(text, "spec.group") {
+		return nil
+	}
+	d := diag.New(owner.Object(p), "", code, text, "name it in spec.parameters of an IngressClass, or delete it")
+	return &d
 }

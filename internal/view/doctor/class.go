@@ -10,9 +10,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // ClassChecks are the checks of classes. The leader makes all of them.
@@ -120,6 +122,24 @@ func missingParams(f *Facts) (out []Finding) {
 		if _, ok := f.Objects.Get(objects.IngressClassParams, "", p.Name); !ok {
 			out = append(out, Finding{Object: "IngressClass " + c.Name, Text: "there are no IngressClassParams " + p.Name})
 		}
+	}
+	return out
+}
+
+// unusedParams are the class parameters that no class names. Without a guard among them, the finding is a note.
+func unusedParams(f *Facts) (out []Finding) {
+	v := objects.New(f.Objects)
+	for _, p := range list[*v1beta1.IngressClassParams](f, objects.IngressClassParams) {
+		d := ingress.Idle(p)
+		if _, named := ingress.NamedByClass(v, p); named || d == nil || p.DeletionTimestamp != nil ||
+			f.Now.Sub(p.CreationTimestamp.Time) < time.Minute {
+			continue
+		}
+		one := Finding{Object: NameOf(p), Text: d.Text}
+		if d.Severity() == diag.Remark {
+			one.Severity = Note
+		}
+		out = append(out, one)
 	}
 	return out
 }
