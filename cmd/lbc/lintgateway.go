@@ -131,7 +131,7 @@ func unconnected(src *source) (out []finding) {
 				continue
 			}
 			for _, d := range unnamedAnnotations(src, x) {
-				out = append(out, finding{File: p.file, Line: p.line(d.Path), Severity: severityNote, Object: nameOf(x),
+				out = append(out, finding{File: p.file, Line: p.line(d.Path), Severity: string(d.Severity()), Object: nameOf(x),
 					Field: d.Path, Reason: string(d.Code), Message: d.Text, Remedy: d.Remedy})
 			}
 		case *gatewayv1.ListenerSet:

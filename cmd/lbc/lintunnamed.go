@@ -88,8 +88,8 @@ func misplaced(src *source) (out []finding) {
 		f := annotation.Findings{}
 		annotation.CheckKind(&f, owner.Object(p.object), p.object.GetAnnotations())
 		for _, d := range f.List() {
-			out = append(out, finding{File: p.file, Line: p.line(d.Path), Severity: severityNote, Object: nameOf(p.object),
-				Field: d.Path, Reason: string(d.Code), Message: d.Text, Remedy: d.Remedy})
+			out = append(out, finding{File: p.file, Line: p.line(d.Path), Severity: string(d.Severity()),
+				Object: nameOf(p.object), Field: d.Path, Reason: string(d.Code), Message: d.Text, Remedy: d.Remedy})
 		}
 	}
 	return out
@@ -170,6 +170,10 @@ func unknownAttributes(src *source, found []finding) (out []finding) {
 			}
 		case *configv1.TargetGroupConfiguration:
 			note("spec.defaultConfiguration.targetGroupAttributes", keysOf(x.Spec.DefaultConfiguration.TargetGroupAttributes))
+			for i := range x.Spec.RouteConfigurations {
+				note(fmt.Sprintf("spec.routeConfigurations[%d].targetGroupProps.targetGroupAttributes", i),
+					keysOf(x.Spec.RouteConfigurations[i].TargetGroupProps.TargetGroupAttributes))
+			}
 		case *v1beta1.IngressClassParams:
 			note("spec.loadBalancerAttributes", keysOf(x.Spec.LoadBalancerAttributes))
 			for i := range x.Spec.Listeners {

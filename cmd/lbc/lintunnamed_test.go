@@ -11,7 +11,7 @@ func TestLintFindsWhatNothingReads(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"an annotation of a class": {"{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: alb, annotations: " +
 			"{alb.ingress.kubernetes.io/inbound-cidrs: 10.0.0.0/8}}, spec: {controller: ingress.k8s.aws/alb}}",
-			"note: IngressClass alb: annotation alb.ingress.kubernetes.io/inbound-cidrs has no effect on this object"},
+			"IngressClass alb: annotation alb.ingress.kubernetes.io/inbound-cidrs has no effect on this object"},
 		"an annotation of a pod": {"{apiVersion: v1, kind: Pod, metadata: {name: web, annotations: " +
 			"{alb.ingress.kubernetes.io/target-type: ip}}, spec: {containers: [{name: a, image: a}]}}",
 			"note: Pod default/web: annotation alb.ingress.kubernetes.io/target-type has no effect on this object"},
@@ -36,6 +36,27 @@ func TestLintFindsWhatNothingReads(t *testing.T) {
 		"a label of a Service that is an annotation": {"{apiVersion: v1, kind: Service, metadata: {name: web, labels: " +
 			"{alb.ingress.kubernetes.io/target-type: ip}}, spec: {ports: [{port: 80}]}}",
 			"note: Service default/web: label alb.ingress.kubernetes.io/target-type has no effect"},
+		"an attribute of one route that is none": {"{apiVersion: gateway.k8s.aws/v1, kind: TargetGroupConfiguration, metadata: " +
+			"{name: c}, spec: {targetReference: {name: web}, routeConfigurations: [{routeIdentifier: {kind: HTTPRoute}, " +
+			"targetGroupProps: {targetGroupAttributes: [{key: brand_new.attribute, value: '1'}]}}]}}",
+			"warning: TargetGroupConfiguration default/c: attribute brand_new.attribute is unknown to this version of lbc: AWS " +
+				"refuses the attribute, unless it is newer than lbc (spec.routeConfigurations[0].targetGroupProps." +
+				"targetGroupAttributes)"},
+		"class parameters that no class names": {"{apiVersion: elbv2.k8s.aws/v1beta1, kind: IngressClassParams, " +
+			"metadata: {name: c}, spec: {ipAddressType: ipv4}}", "note: IngressClassParams c: no IngressClass of this controller"},
+		"guards of class parameters that no class names": {"{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: " +
+			"{name: alb}, spec: {controller: ingress.k8s.aws/alb}}\n---\n{apiVersion: elbv2.k8s.aws/v1beta1, kind: " +
+			"IngressClassParams, metadata: {name: c}, spec: {inboundCIDRs: [10.0.0.0/8]}}",
+			"warning: IngressClassParams c: no IngressClass of this controller names this object, so it has no effect and " +
+				"protects no load balancer (spec.inboundCIDRs)"},
+		"guards of a configuration that nothing names": {"{apiVersion: gateway.k8s.aws/v1, kind: LoadBalancerConfiguration, " +
+			"metadata: {name: c}, spec: {sourceRanges: [10.0.0.0/8]}}", "warning: LoadBalancerConfiguration default/c: nothing in " +
+			"the files names this object, so it has no effect and protects no load balancer"},
+		"an Ingress without a class": {"{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, annotations: " +
+			"{alb.ingress.kubernetes.io/scheme: internal}}}", "note: Ingress default/web: the Ingress names no class"},
+		"a restriction of an IngressClass": {"{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: alb, " +
+			"annotations: {alb.ingress.kubernetes.io/inbound-cidrs: 10.0.0.0/8}}, spec: {controller: ingress.k8s.aws/alb}}",
+			"warning: IngressClass alb: annotation alb.ingress.kubernetes.io/inbound-cidrs has no effect on this object"},
 		"attributes that are known": {"{apiVersion: gateway.k8s.aws/v1, kind: TargetGroupConfiguration, metadata: {name: c}, " +
 			"spec: {targetReference: {name: web}, defaultConfiguration: {targetGroupAttributes: [{key: stickiness.enabled, " +
 			"value: 'true'}]}}}", ""},

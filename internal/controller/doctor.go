@@ -19,9 +19,9 @@ func (w *Wiring) setUpDoctor() {
 	d := &leaderdoctor.Doctor{
 		Version:  c.Version,
 		Settings: doctor.Settings{Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Accelerators: c.ServesAccelerators()},
-		Checks:   doctor.OfLeader(),
-		Kinds:    leaderdoctor.Kinds(c.ServesGateways(), c.ServesAccelerators()),
-		Objects:  func(ctx context.Context) leaderdoctor.Reader { return w.reader(ctx, w.mgr.GetClient()) },
+		Checks:   doctor.OfLeader(), IngressClass: c.IngressClass,
+		Kinds:   leaderdoctor.Kinds(c.ServesGateways(), c.ServesAccelerators()),
+		Objects: func(ctx context.Context) leaderdoctor.Reader { return w.reader(ctx, w.mgr.GetClient()) },
 		Nodes: func(ctx context.Context) ([]corev1.Node, error) {
 			var list corev1.NodeList
 			err := w.mgr.GetClient().List(ctx, &list, client.UnsafeDisableDeepCopy)

@@ -42,6 +42,8 @@ type Doctor struct {
 	Version  string
 	Settings doctor.Settings
 	Checks   []doctor.Check
+	// IngressClass is --ingress-class.
+	IngressClass string
 	// Kinds are those of the objects that are cached, of those that the checks read.
 	Kinds        []objects.Kind
 	Objects      func(context.Context) Reader
@@ -138,8 +140,8 @@ func (d *Doctor) guarded() []doctor.Check {
 const again = "read the log of the leader: it tries again each minute"
 
 func (d *Doctor) facts(ctx context.Context) doctor.Facts {
-	f := doctor.Facts{Now: d.Now(), Settings: d.Settings, Unread: map[doctor.Source]doctor.Unread{},
-		Objects: objects.Snapshot{}}
+	f := doctor.Facts{Now: d.Now(), Settings: d.Settings, IngressClass: d.IngressClass,
+		Unread: map[doctor.Source]doctor.Unread{}, Objects: objects.Snapshot{}}
 	reader := d.Objects(ctx)
 	for _, kind := range d.Kinds {
 		if !reader.Serves(kind) {

@@ -14,6 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -168,6 +170,27 @@ func TestFindingsAboutObjects(t *testing.T) {
 		{"an Ingress of the default class", "ingress-unclassed", func(f *Facts) {
 			f.Objects = snapshot(ingressOf(meta("a", "b", annotation), ""),
 				classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""))
+		}, "", ""},
+		{"an Ingress with a misspelt legacy class", "ingress-unclassed", func(f *Facts) {
+			f.Objects = snapshot(ingressOf(meta("a", "b", annotated("alb.ingress.kubernetes.io/scheme", "internal",
+				ingress.LegacyClassAnnotation, "abl")), ""))
+		}, doctor.Warning, `"alb" may be meant`},
+		{"an Ingress with the legacy class of others", "ingress-unclassed", func(f *Facts) {
+			f.Objects = snapshot(ingressOf(meta("a", "b", annotated("alb.ingress.kubernetes.io/scheme", "internal",
+				ingress.LegacyClassAnnotation, "nginx")), ""))
+		}, "", ""},
+		{"an Ingress without class where those are served", "ingress-unclassed", func(f *Facts) {
+			f.IngressClass, f.Objects = "", snapshot(ingressOf(meta("a", "b", annotation), ""))
+		}, "", ""},
+		{"class parameters that guard and no class names", "class-params-unused", func(f *Facts) {
+			f.Objects = snapshot(classOf(meta("", "alb"), ""), &v1beta1.IngressClassParams{ObjectMeta: meta("", "internal"),
+				Spec: v1beta1.IngressClassParamsSpec{InboundCIDRs: []string{"10.0.0.0/8"}}})
+		}, doctor.Warning, "protects no load balancer (spec.inboundCIDRs)"},
+		{"class parameters that no class names", "class-params-unused", func(f *Facts) {
+			f.Objects = snapshot(&v1beta1.IngressClassParams{ObjectMeta: meta("", "idle")})
+		}, doctor.Note, "no IngressClass"},
+		{"class parameters that a class names", "class-params-unused", func(f *Facts) {
+			f.Objects = snapshot(classOf(meta("", "alb"), "used"), &v1beta1.IngressClassParams{ObjectMeta: meta("", "used")})
 		}, "", ""},
 		{"a denied action", "controller-denied", func(f *Facts) {
 			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel",

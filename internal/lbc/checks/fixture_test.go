@@ -99,7 +99,8 @@ func balancerOf(name string, ports ...int32) *corev1.Service {
 func classOf(m metav1.ObjectMeta, params string) *networkingv1.IngressClass {
 	c := &networkingv1.IngressClass{ObjectMeta: m, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}
 	if params != "" {
-		c.Spec.Parameters = &networkingv1.IngressClassParametersReference{Kind: "IngressClassParams", Name: params}
+		c.Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: ptr("elbv2.k8s.aws"),
+			Kind: "IngressClassParams", Name: params}
 	}
 	return c
 }
@@ -179,7 +180,7 @@ func well(t *testing.T) *Facts {
 	t.Helper()
 	b := issued(t, day)
 	f := &Facts{
-		Facts: doctor.Facts{Now: now, Settings: doctor.Settings{Cluster: "demo", Region: "us-west-2", VPC: vpc,
+		Facts: doctor.Facts{Now: now, IngressClass: "alb", Settings: doctor.Settings{Cluster: "demo", Region: "us-west-2", VPC: vpc,
 			Account: "123456789012",
 			Subnets: doctor.SubnetSettings{CheckClusterTag: true, ByReachability: true}},
 			Nodes: []corev1.Node{node("n1", "aws:///us-west-2a/i-1")},
@@ -291,6 +292,7 @@ func sick(t *testing.T) *Facts {
 	outside.Spec.ServiceRef.Name = "proxy"
 	f.Objects = snapshot(
 		classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), "none"),
+		&v1beta1.IngressClassParams{ObjectMeta: meta("", "idle"), Spec: v1beta1.IngressClassParamsSpec{WAFv2ACLName: "acl"}},
 		classOf(meta("", "nginx", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""),
 		ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources"), deleted, annotated(naming.DeletionCause,
 			"deletion protection keeps it [DeletionProtected]")), "alb", "shop.example.com", "shop.example.org"),

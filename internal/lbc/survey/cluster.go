@@ -110,6 +110,7 @@ func (r *reader) objects(ctx context.Context, s state) (put, error) {
 	}
 	return func(s *state) {
 		s.facts.Objects, s.facts.Unserved, s.facts.Declared, s.facts.Drains = snapshot, unserved, declared, drains
+		s.facts.IngressClass = flags.IngressClass
 	}, nil
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
@@ -20,8 +19,7 @@ import (
 // ClassChecks are the checks of classes. The leader makes all of them.
 var ClassChecks = []Check{{
 	Name: "ingress-class-missing", Severity: Error, Needs: []Source{Objects},
-	About: "An Ingress names an IngressClass that does not exist: no controller serves the Ingress, and the Ingress " +
-		"gets no event.",
+	About: "An Ingress names an IngressClass that does not exist: no controller serves the Ingress.",
 	Remedy: "create the class (with spec.controller " + ingress.Controller +
 		" for this controller), or name an existing one in spec.ingressClassName",
 	Find: missingClasses,
@@ -32,9 +30,9 @@ var ClassChecks = []Check{{
 	Find:   defaultClasses,
 }, {
 	Name: "ingress-unclassed", Severity: Warning, Needs: []Source{Objects},
-	About: "An Ingress has annotations of this controller but no class, and the cluster has no default class: no " +
-		"controller serves the Ingress, and the Ingress gets no event.",
-	Remedy: "set spec.ingressClassName",
+	About: "An Ingress has annotations of this controller but no class, and the cluster has no default class of this " +
+		"controller; or annotation kubernetes.io/ingress.class seems to be misspelt. The controller does not serve the Ingress.",
+	Remedy: "set spec.ingressClassName, or correct annotation kubernetes.io/ingress.class",
 	Find:   unclassedIngresses,
 }, {
 	Name: "class-params-missing", Severity: Error, Needs: []Source{Objects},
@@ -42,6 +40,12 @@ var ClassChecks = []Check{{
 		"the Ingresses of the class.",
 	Remedy: "create the IngressClassParams, or remove spec.parameters of the class",
 	Find:   missingParams,
+}, {
+	Name: "class-params-unused", Severity: Warning, Needs: []Source{Objects},
+	About: "IngressClassParams restrict who is served, or protect load balancers, and no IngressClass of the controller " +
+		"names them: they have no effect.",
+	Remedy: "name the IngressClassParams in spec.parameters of the IngressClass, or delete them",
+	Find:   unusedParams,
 }, {
 	Name: "gateway-class-missing", Severity: Error, Needs: []Source{Objects},
 	About: "A Gateway names a GatewayClass that does not exist: no controller serves the Gateway, and its status stays " +
@@ -100,14 +104,14 @@ func defaultClasses(f *Facts) []Finding {
 }
 
 func unclassedIngresses(f *Facts) (out []Finding) {
-	if len(defaults(f)) > 0 {
-		return nil
-	}
+	v, cfg := objects.New(f.Objects), ingress.Config{IngressClass: f.IngressClass}
 	for _, i := range f.Ingresses() {
-		_, legacy := i.Annotations["kubernetes.io/ingress.class"]
-		if i.Spec.IngressClassName == nil && !legacy && annotation.OfIngress(i.Annotations) {
-			out = append(out, Finding{Object: NameOf(i), Text: "has annotations of this controller and no class, and no " +
-				"IngressClass is the default"})
+		_, legacy := i.Annotations[ingress.LegacyClassAnnotation]
+		if legacy && !ingress.MisspeltLegacyClass(v, cfg, i) || !legacy && i.Spec.IngressClassName != nil {
+			continue // it names a class, of whatever controller
+		}
+		if d := ingress.Unserved(v, cfg, i); d != nil {
+			out = append(out, Finding{Object: NameOf(i), Text: d.Text})
 		}
 	}
 	return out
@@ -131,8 +135,7 @@ func unusedParams(f *Facts) (out []Finding) {
 	v := objects.New(f.Objects)
 	for _, p := range list[*v1beta1.IngressClassParams](f, objects.IngressClassParams) {
 		d := ingress.Idle(p)
-		if _, named := ingress.NamedByClass(v, p); named || d == nil || p.DeletionTimestamp != nil ||
-			f.Now.Sub(p.CreationTimestamp.Time) < time.Minute {
+		if _, named := ingress.NamedByClass(v, p); named || d == nil || p.DeletionTimestamp != nil {
 			continue
 		}
 		one := Finding{Object: NameOf(p), Text: d.Text}

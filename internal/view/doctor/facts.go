@@ -22,6 +22,8 @@ type Facts struct {
 	Settings Settings
 
 	Objects objects.Snapshot
+	// IngressClass is the controller's flag --ingress-class. Source Objects.
+	IngressClass string
 	// source Objects: kinds that the API server does not serve, or whose objects may not be listed
 	Unserved      []objects.Kind
 	Nodes         []corev1.Node

@@ -344,6 +344,9 @@ func TestObjectsThatAreNotServedAreFound(t *testing.T) {
 			trouble{check: "ingress-unclassed", severity: "warning", object: "Ingress unclassed/web"}, nil},
 		{"params", scene.IngressClass("without-params", ""), trouble{check: "class-params-missing", severity: "error",
 			object: "IngressClass without-params"}, nil},
+		{"idle", "apiVersion: elbv2.k8s.aws/v1beta1\nkind: IngressClassParams\nmetadata: {name: idle}\nspec: {scheme: " +
+			"internal}\n", trouble{check: "class-params-unused", severity: "warning", object: "IngressClassParams idle",
+			evidence: "spec.scheme"}, nil},
 		{"gateway", scene.Gateway("gateway", "edge", "none", "", "name: http, protocol: HTTP, port: 80"),
 			trouble{check: "gateway-class-missing", severity: "error", object: "Gateway gateway/edge", evidence: "none"}, nil},
 		{
