@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -87,6 +88,7 @@ func (p *pass) report(r reporting.Report) {
 func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit func(declare.Answers) (stale bool)) (
 	reconcile.Result, error) {
 	built := p.Metrics.StartStage(Name, metrics.StageAcceleratorBuild)
+	p.found = append(p.found, annotation.OfKind(p.object, p.ga.Annotations)...)
 	if found := declare.Unfit(p.Config, p.ga); invalid(found) { // no answer of AWS would change that
 		p.found = append(p.found, found...)
 		built()

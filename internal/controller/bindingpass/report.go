@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/front/admission"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
@@ -30,7 +31,7 @@ func (p *pass) findings(ctx context.Context) diag.List {
 		p.found = slices.DeleteFunc(slices.Clone(p.found), unserved)
 	}
 	found := slices.Concat(kept, p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
-		admission.Idle(o))
+		admission.Idle(o), annotation.OfKind(bindingobject.BindingObject(o), o.Annotations))
 	found = append(found, p.closedPorts(ctx)...)
 	if err := p.preceding.err; err != nil && awsclient.Classify(err).Class == diag.Denied { // other errors pass
 		found = append(found, p.problem(err)...)

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
@@ -19,7 +20,7 @@ import (
 const (
 	agentPodLabel       = "elbv2.k8s.aws/alb-target-control-agent-inject"
 	AgentNamespaceLabel = "elbv2.k8s.aws/alb-target-control-agent-injection"
-	agentAnnotation     = "elbv2.k8s.aws/alb-target-control-agent-"
+	agentAnnotation     = string(annotation.TargetControlAgent)
 	agentContainer      = "alb-target-control-agent"
 	checkAgent          = "albTargetControlAgentInjector"
 

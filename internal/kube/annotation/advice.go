@@ -99,7 +99,7 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 	case readOn(k) == string(Written):
 	case prefix(k) == GatewayPrefix && readOn(k) == "":
 		f.Add(unknown(o, k))
-	case prefix(k) == GatewayPrefix, prefix(k) == classPrefix && readOn(k) != "":
+	case prefix(k) == GatewayPrefix, onParameters[k] != nil:
 		f.Add(withoutEffect(o, k, annotations, unread(k, readOn(k)), moveOrRemove(on)))
 	default:
 		if d, ok := ofOther(o, string(k), annotations[string(k)]); ok {

@@ -184,6 +184,14 @@ const (
 	ClassFrontendScheme    Key = "elbv2.k8s.aws/frontend-nlb-scheme"
 )
 
+// Keys that are read on TargetGroupBindings, GlobalAccelerators and pods.
+const (
+	AllowDeregistration           Key = "elbv2.k8s.aws/allow-deregistration"
+	AcceleratorDeletionProtection Key = "aga.k8s.aws/deletion-protection"
+	PodDrainSeconds               Key = "elbv2.k8s.aws/pod-drain-seconds"
+	TargetControlAgent            Key = "elbv2.k8s.aws/alb-target-control-agent-" // and the name of a setting
+)
+
 // Keys that are read on Gateways.
 const (
 	GatewayAllowDeletion     Key = GatewayPrefix + "allow-deletion"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -15,13 +16,24 @@ const classPrefix = "elbv2.k8s.aws/"
 
 // onParameters are the kinds on which keys are read that are in no row of the table, or on another kind than its Scope.
 var onParameters = map[Key][]string{
-	ClassDriftPolicy: parameterKinds, ClassReplacementPolicy: parameterKinds, ClassOwnership: parameterKinds,
+	AllowDeregistration: {"TargetGroupBinding"}, AcceleratorDeletionProtection: {"GlobalAccelerator"},
+	PodDrainSeconds: onPods, TargetControlAgent + "image": onPods, TargetControlAgent + "injected": onPods,
+	TargetControlAgent + "data-address": onPods, TargetControlAgent + "control-address": onPods,
+	TargetControlAgent + "destination-address": onPods, TargetControlAgent + "max-concurrency": onPods,
+	TargetControlAgent + "tls-cert-path": onPods, TargetControlAgent + "tls-key-path": onPods,
+	TargetControlAgent + "tls-security-policy": onPods, TargetControlAgent + "protocol-version": onPods,
+	TargetControlAgent + "rust-log": onPods, TargetControlAgent + "cpu-request": onPods,
+	TargetControlAgent + "memory-request": onPods, TargetControlAgent + "cpu-limit": onPods,
+	TargetControlAgent + "memory-limit": onPods,
+	ClassDriftPolicy:                    parameterKinds, ClassReplacementPolicy: parameterKinds, ClassOwnership: parameterKinds,
 	ClassApprovedPlan: parameterKinds, ClassFrontendScheme: {"IngressClassParams"},
 	GatewayRuleConstruction: {"Gateway", "GatewayClass"},
 }
 
 // prefixes are those of keys that, if they are unknown, are misspelt ones of this controller.
 var prefixes = []string{IngressPrefix, serviceLoadBalancerPrefix, GatewayPrefix}
+
+var onPods = []string{"Pod"}
 
 var parameterKinds = []string{"IngressClassParams", "LoadBalancerConfiguration"}
 
@@ -40,17 +52,19 @@ func unread[K, S ~string](k K, on S) string {
 }
 
 // CheckKind reports the keys of this controller on an object of a kind that declares no load balancer: a class, its
-// parameters, a configuration, a ListenerSet, a namespace or a pod.
+// parameters, a configuration, a ListenerSet, a TargetGroupBinding, a GlobalAccelerator, a namespace or a pod. It also
+// reports values without an effect.
 func CheckKind(f *Findings, o diag.Object, annotations map[string]string) {
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
 		read := readOn(Key(k))
 		switch {
-		case strings.HasPrefix(k, classPrefix) && read == "":
-			if meant := nearestParameter(Key(k), o.Kind); meant != "" {
-				d := unknown(o, Key(k))
-				d.Remedy = fmt.Sprintf("did you mean %s?", meant)
-				f.Add(d)
-			}
+		case read == "" && nearestParameter(Key(k), o.Kind) != "":
+			d := unknown(o, Key(k))
+			d.Remedy = fmt.Sprintf("did you mean %s?", nearestParameter(Key(k), o.Kind))
+			f.Add(d)
+		case valueProblem(Key(k), annotations[k]) != "" && slices.Contains(onParameters[Key(k)], o.Kind):
+			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s: %q has no effect", k,
+				annotations[k]), valueProblem(Key(k), annotations[k])))
 		case read == "" && !hasPrefix(k, prefixes), read == string(Written), slices.Contains(strings.Split(read, ", "),
 			o.Kind):
 		case read == "":
@@ -59,6 +73,31 @@ func CheckKind(f *Findings, o diag.Object, annotations map[string]string) {
 			f.Add(withoutEffect(o, Key(k), annotations, unread(k, read), instead(Key(k), o.Kind)))
 		}
 	}
+}
+
+// valueProblem is what to write instead of a value that has no effect; empty if the value has one.
+func valueProblem(k Key, value string) (remedy string) {
+	switch k {
+	case AllowDeregistration:
+		if value != "true" && value != "false" {
+			return `write "true" to allow the deregistrations, or remove the annotation`
+		}
+	case PodDrainSeconds:
+		if n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64); err != nil || n < 0 || n > MostDrainSeconds {
+			return fmt.Sprintf("write a number of seconds from 0 to %d, or remove the annotation", MostDrainSeconds)
+		}
+	}
+	return ""
+}
+
+// MostDrainSeconds is the highest value of PodDrainSeconds.
+const MostDrainSeconds = 3600
+
+// OfKind are the findings of CheckKind.
+func OfKind(o diag.Object, annotations map[string]string) diag.List {
+	var f Findings
+	CheckKind(&f, o, annotations)
+	return f.List()
 }
 
 // MisspeltParameters returns the keys of class parameters, in order, that most likely stand for one that these lack.
@@ -77,11 +116,16 @@ func MisspeltParameters(o diag.Object, annotations map[string]string) (out []int
 	return out
 }
 
-// nearestParameter is the key that a misspelt one of parameters of a kind stands for; empty if none is near.
+// nearestParameter is the key that a misspelt one with a domain of this controller stands for on a kind; empty if none
+// is near.
 func nearestParameter(k Key, kind string) Key {
+	domain := prefix(k)
+	if domain == GatewayPrefix || !strings.HasSuffix(strings.TrimSuffix(domain, "/"), "k8s.aws") || !ofOurs(domain) {
+		return ""
+	}
 	names := map[string]Key{}
 	for known, kinds := range onParameters {
-		if strings.HasPrefix(string(known), classPrefix) && slices.Contains(kinds, kind) {
+		if !strings.HasPrefix(string(known), GatewayPrefix) && slices.Contains(kinds, kind) {
 			names[suffix(known)] = known
 		}
 	}

@@ -48,12 +48,16 @@ func TestEachKeyHasAnAnswerOnEachKind(t *testing.T) {
 		"HTTPRoute":    func(f *Findings, o diag.Object, a map[string]string) { Check(f, o, OnRoute, a) },
 		"GatewayClass": unread, "IngressClass": unread, "IngressClassParams": unread, "LoadBalancerConfiguration": unread,
 		"TargetGroupConfiguration": unread, "ListenerRuleConfiguration": unread, "ListenerSet": unread,
-		"TargetGroupBinding": unread, "Namespace": unread, "Pod": unread,
+		"TargetGroupBinding": unread, "Namespace": unread, "Pod": unread, "GlobalAccelerator": unread,
 	}
 	for kind, check := range kinds {
 		for key, scope := range keys {
 			var f Findings
-			check(&f, diag.Object{Kind: kind}, map[string]string{key: "x"})
+			value := "x"
+			if valueProblem(Key(key), value) != "" {
+				value = map[Key]string{AllowDeregistration: "true", PodDrainSeconds: "15"}[Key(key)]
+			}
+			check(&f, diag.Object{Kind: kind}, map[string]string{key: value})
 			told := slices.ContainsFunc(f.List(), func(d diag.Diagnostic) bool {
 				return d.Path == Key(key).Path() && strings.Contains(d.Text, key) && d.Code != diag.ForeignAnnotation &&
 					d.Remedy != ""
@@ -62,6 +66,38 @@ func TestEachKeyHasAnAnswerOnEachKind(t *testing.T) {
 			if told == read || len(f.List()) > 1 {
 				t.Errorf("%s on %s: read %t, %v", key, kind, read, f.List())
 			}
+		}
+	}
+}
+
+// TestSlipInAKeyOrValueOfAKindIsTold has keys that users write on objects that declare no load balancer.
+func TestSlipInAKeyOrValueOfAKindIsTold(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ kind, key, value, want string }{
+		{"TargetGroupBinding", "elbv2.k8s.aws/allow-deregistration", "true", ""},
+		{"TargetGroupBinding", "elbv2.k8s.aws/allow-deregistrations", "true", "did you mean elbv2.k8s.aws/allow-deregistration?"},
+		{"TargetGroupBinding", "elbv.k8s.aws/allow-deregistration", "true", "did you mean elbv2.k8s.aws/allow-deregistration?"},
+		{"TargetGroupBinding", "elbv2.k8s.aws/allow-deregistration", "True", `write "true" to allow`},
+		{"TargetGroupBinding", "elbv2.k8s.aws/original", "shop/web", ""},
+		{"TargetGroupBinding", "services.k8s.aws/allow-deregistration", "true", ""},
+		{"TargetGroupBinding", "example.com/allow-deregistration", "true", ""},
+		{"TargetGroupBinding", "aga.k8s.aws/deletion-protection", "true", "move it there"},
+		{"GlobalAccelerator", "aga.k8s.aws/deletion-protection", "enabled", ""},
+		{"GlobalAccelerator", "aga.k8s.aws/deletion-protecton", "true", "did you mean aga.k8s.aws/deletion-protection?"},
+		{"GlobalAccelerator", "elbv2.k8s.aws/deletion-protection", "true", "did you mean aga.k8s.aws/deletion-protection?"},
+		{"Pod", "elbv2.k8s.aws/pod-drain-seconds", "15", ""},
+		{"Pod", "elbv2.k8s.aws/pod-drain-second", "15", "did you mean elbv2.k8s.aws/pod-drain-seconds?"},
+		{"Pod", "elbv2.k8s.aws/pod-drain-seconds", "15s", "write a number of seconds from 0 to 3600"},
+		{"Pod", "elbv2.k8s.aws/alb-target-control-agent-image", "a", ""},
+		{"Pod", "elbv2.k8s.aws/alb-target-control-agent-cpu-limits", "1",
+			"did you mean elbv2.k8s.aws/alb-target-control-agent-cpu-limit?"},
+		{"Namespace", "elbv2.k8s.aws/pod-drain-seconds", "15", "move it there"},
+		{"IngressClassParams", "elbv2.k8s.aws/ownershp", "observed", "did you mean elbv2.k8s.aws/ownership?"},
+	} {
+		found := OfKind(diag.Object{Kind: c.kind}, map[string]string{c.key: c.value})
+		if len(found) > 1 || (len(found) == 0) != (c.want == "") || len(found) == 1 && !strings.Contains(found[0].Remedy,
+			c.want) {
+			t.Errorf("%s: %q on %s: %v, want %q", c.key, c.value, c.kind, found, c.want)
 		}
 	}
 }

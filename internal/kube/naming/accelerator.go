@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
 // ClusterRegionTag is the key of the tag of accelerators that names the Region of the cluster: accelerators themselves
@@ -16,7 +18,7 @@ const AcceleratorFinalizer = "aga.k8s.aws/resources"
 // AcceleratorDeletionProtection is the annotation of GlobalAccelerators that keeps an accelerator, with its static
 // addresses, when its object is deleted: the object stays in deletion until the annotation is removed. Any value but
 // "false" and "disabled" protects.
-const AcceleratorDeletionProtection = "aga.k8s.aws/deletion-protection"
+const AcceleratorDeletionProtection = string(annotation.AcceleratorDeletionProtection)
 
 // Accelerator returns the name of an accelerator whose object gives none: "k8s_" + 16 characters of the namespace + "_"
 // + 16 of the name + "_" + 25 digits of a hash, which depends on the IP address type too, so that another type is

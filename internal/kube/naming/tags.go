@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -167,7 +168,7 @@ const DeletionCause = "elbv2.k8s.aws/deletion-waits-for"
 
 // AllowDeregistration is the annotation of a TargetGroupBinding that allows the deregistrations which
 // --deregistration-brake keeps.
-const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
+const AllowDeregistration = string(annotation.AllowDeregistration)
 
 // Finalizer returns the finalizer of the objects that declare a stack: that of their kind, such as
 // ingress.k8s.aws/resources; for an explicit group group.ingress.k8s.aws/<group>. Kubernetes limits the part after the

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -19,7 +20,7 @@ const (
 	NamespaceLabel = "elbv2.k8s.aws/pod-drain-inject"
 	Enabled        = "enabled"
 	// SecondsAnnotation is the annotation of a pod with the length of its sleep in seconds; 0 = the pod stays as it is.
-	SecondsAnnotation = "elbv2.k8s.aws/pod-drain-seconds"
+	SecondsAnnotation = string(annotation.PodDrainSeconds)
 )
 
 // DelayAttribute is the attribute of a target group with its deregistration delay.
@@ -103,9 +104,9 @@ func Of(pod *corev1.Pod, seconds int64) Missing {
 	var out Missing
 	if v, ok := pod.Annotations[SecondsAnnotation]; ok {
 		n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
-		if err != nil || n < 0 || n > 3600 {
-			out.Why = append(out.Why, fmt.Sprintf("annotation %s has no effect: %q is not a number of seconds from 0 to 3600",
-				SecondsAnnotation, v))
+		if err != nil || n < 0 || n > annotation.MostDrainSeconds {
+			out.Why = append(out.Why, fmt.Sprintf("annotation %s has no effect: %q is not a number of seconds from 0 to %d",
+				SecondsAnnotation, v, annotation.MostDrainSeconds))
 		} else {
 			seconds = n
 		}
