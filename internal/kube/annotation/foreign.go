@@ -25,12 +25,16 @@ var othersOfAWS = []string{"services", "karpenter", "vpc", "vpcresources", "netw
 // guardWords are parts of keys of other controllers that restrict or protect.
 var guardWords = []string{
 	"whitelist", "allowlist", "allow-list", "denylist", "deny-list", "blacklist", "block-list", "allowed-ip", "auth",
-	"waf", "jwt", "ssl-redirect", "ratelimit", "rate-limit", "ipallow",
+	"waf", "jwt", "ssl-redirect", "ratelimit", "rate-limit", "ipallow", "blocklist", "source-range", "deny-all", "deny-rule",
+	"allow-rule", "limit-rps", "limit-rpm", "limit-req", "limit-connections", "http-to-https", "armor",
+	"allowed-service-tags",
 }
 
 // mayGuardWords are parts of keys of other controllers that name something which may restrict or protect: a middleware
-// of Traefik, a plugin of Kong or APISIX, a policy or snippet of NGINX or HAProxy, a BackendConfig of GKE.
-var mayGuardWords = []string{"middleware", "plugin", "/policies", "snippet", "backend-config", "backendconfig"}
+// of Traefik, a plugin of Kong or APISIX, a policy or snippet of NGINX or HAProxy, a BackendConfig or FrontendConfig of
+// GKE, a filter of Skipper.
+var mayGuardWords = []string{"middleware", "plugin", "/policies", "snippet", "backend-config", "backendconfig",
+	"frontendconfig", "skipper-filter"}
 
 // restrictionWords are words of unknown keys with a prefix of this controller that stand for a restriction, in order.
 var restrictionWords = []struct {
@@ -89,14 +93,17 @@ func ofOther(o diag.Object, key, value string) (d diag.Diagnostic, ok bool) {
 		strings.HasSuffix(name, "-source-range") && admitsAll(value):
 		return d, false
 	case !of:
-		e.write, e.guards = "its equal from the list of annotations, if there is one", guards(key, value)
+		e.write = "its equal from the list of annotations, if there is one"
+	}
+	if !known {
+		e.guards = guards(key, value)
 	}
 	code, text := diag.ForeignAnnotation, fmt.Sprintf("annotation %s belongs to another controller and has no effect", key)
 	switch {
 	case e.guards:
 		code = diag.GuardNotApplied
 		text += "; nothing else here restricts who may send requests"
-	case !of && value != "" && hasWord(key, mayGuardWords):
+	case !known && value != "" && hasWord(key, mayGuardWords):
 		code = diag.GuardNotApplied
 		text += "; if it is for a login or a list of allowed addresses, nothing else here restricts who may send requests"
 	}
@@ -107,7 +114,7 @@ func ofOther(o diag.Object, key, value string) (d diag.Diagnostic, ok bool) {
 	return diag.New(o, Key(key).Path(), code, text, remedy), true
 }
 
-// guards reports whether a key of another controller than ingress-nginx restricts or protects.
+// guards reports whether a key of another controller that is in no table restricts or protects.
 func guards(key, value string) bool {
 	switch strings.ToLower(value) {
 	case "", "off", "no":

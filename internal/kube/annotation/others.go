@@ -34,6 +34,16 @@ var nginx = map[string]equal{
 		write: string(AuthType) + ": oidc or cognito; passwords of a Secret are not supported", guards: true},
 	"auth-secret-type": {},
 	"auth-realm":       {},
+	"auth-snippet":     {guards: true},
+
+	"auth-cache-key": {}, "auth-cache-duration": {}, "auth-keepalive": {}, "auth-keepalive-requests": {},
+	"auth-keepalive-timeout": {}, "auth-keepalive-share-vars": {}, "auth-always-set-cookie": {},
+	"auth-proxy-set-headers": {}, "auth-signin-redirect-param": {}, "auth-request-redirect": {}, "satisfy": {},
+
+	"global-rate-limit": {write: "a rate-based rule of a web ACL (" + string(WebACLARN) + ")", guards: true,
+		idle: "0"},
+	"global-rate-limit-window": {}, "global-rate-limit-key": {}, "global-rate-limit-ignored-cidrs": {},
+
 	"auth-url": {write: string(AuthType) + ": oidc with " + string(AuthIDPOIDC) + ", or " +
 		string(JWTValidation), guards: true},
 	"auth-signin":            {write: string(AuthType) + ": oidc with " + string(AuthIDPOIDC), guards: true},
