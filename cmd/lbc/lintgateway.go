@@ -85,7 +85,8 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 }
 
 // unconnected are findings about class parameters that no class names, and about objects of the Gateway API that name
-// nothing of what is checked, or that nothing names. With a cluster there are none: what names an object may come later.
+// nothing of what is checked, or that nothing names. With a cluster there are none: what names an object may come
+// later.
 func unconnected(src *source) (out []finding) {
 	if src.kube != nil {
 		return nil

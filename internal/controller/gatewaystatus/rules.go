@@ -72,7 +72,8 @@ var byKind = map[objects.Kind]rules{
 		controller: "aws-lbc-loadbalancerconfiguration-controller", finalizer: "gateway.k8s.aws/loadbalancerconfigurations",
 		user: configurationUser,
 		idle: func(o client.Object) *diag.Diagnostic {
-			return idle(o, "", "no GatewayClass or Gateway of this controller names this object", "name it in parametersRef of one")
+			return idle(o, "", "no GatewayClass or Gateway of this controller names this object",
+				"name it in parametersRef of one")
 		},
 		reading: []objects.Kind{objects.Gateway, objects.GatewayClass},
 	},
@@ -89,8 +90,8 @@ var byKind = map[objects.Kind]rules{
 				return nil
 			}
 			to := route.TargetOf(c)
-			return idle(o, "spec.targetReference", fmt.Sprintf("this object configures %s %s/%s, which is the backend of no route",
-				to.Kind, to.Namespace, to.Name), "correct the reference, or name the backend in a route")
+			return idle(o, "spec.targetReference", fmt.Sprintf("this object configures %s %s/%s, which is the backend of no "+
+				"route", to.Kind, to.Namespace, to.Name), "correct the reference, or name the backend in a route")
 		},
 		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration,
 			objects.Service, objects.ReferenceGrant}, objects.RouteKinds...),

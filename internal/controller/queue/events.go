@@ -78,7 +78,9 @@ func read(o client.Object, annotations map[string]string) map[string]string {
 		key = networkingv1.AnnotationIsDefaultIngressClass
 	case *gatewayv1.GatewayClass:
 		key = string(annotation.GatewayRuleConstruction)
-	case *v1beta1.IngressClassParams, *corev1.Namespace, *gatewayv1beta1.ReferenceGrant:
+	case *v1beta1.IngressClassParams:
+		return annotation.Ours(annotations)
+	case *corev1.Namespace, *gatewayv1beta1.ReferenceGrant:
 	default:
 		if _, ok := annotations[corev1.LastAppliedConfigAnnotation]; ok {
 			annotations = maps.Clone(annotations)

@@ -5,6 +5,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 )
 
 func TestAGatewayThatLosesAFinalizerIsLookedAtAgain(t *testing.T) {
@@ -23,6 +25,20 @@ func TestAGatewayThatLosesAFinalizerIsLookedAtAgain(t *testing.T) {
 	} {
 		if got := Relevant(c.before, c.after); got != c.want {
 			t.Errorf("%v → %v: %v", c.before.Finalizers, c.after.Finalizers, got)
+		}
+	}
+}
+
+// TestEditOfAnAnnotationOfClassParametersIsRelevant has edits that leave the generation as it is.
+func TestEditOfAnAnnotationOfClassParametersIsRelevant(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]bool{"elbv2.k8s.aws/ownership": true, "elbv2.k8s.aws/drift-policy": true,
+		"elbv2.k8s.aws/ownershp": true, "alb.ingress.kubernetes.io/scheme": true, "example.com/team": false} {
+		of := func(annotations map[string]string) *v1beta1.IngressClassParams {
+			return &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Generation: 1, Annotations: annotations}}
+		}
+		if got := Relevant(of(nil), of(map[string]string{key: "observed"})); got != want {
+			t.Errorf("%s: %t", key, got)
 		}
 	}
 }

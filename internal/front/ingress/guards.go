@@ -63,8 +63,8 @@ func pathsOfGuards(all []guard) string {
 	return diag.First(paths, 3, ", ")
 }
 
-// noteLegacyClass notes that the legacy annotation makes the class of an Ingress meaningless. It is a warning if a guard
-// of the class is lost that the Ingress does not declare itself.
+// noteLegacyClass notes that the legacy annotation makes the class of an Ingress meaningless. It is a warning if a
+// guard of the class is lost that the Ingress does not declare itself.
 func (t *translation) noteLegacyClass() {
 	ing := t.ingress
 	if _, legacy := ing.Annotations[LegacyClassAnnotation]; !legacy || ing.Spec.IngressClassName == nil {

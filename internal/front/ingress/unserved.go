@@ -30,18 +30,18 @@ func Unserved(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diag
 	if value, ok := ing.Annotations[LegacyClassAnnotation]; ok {
 		own := cmp.Or(cfg.IngressClass, "alb")
 		if MisspeltLegacyClass(v, cfg, ing) {
-			return note(legacyClassPath, fmt.Sprintf("this controller does not serve the Ingress: no IngressClass %q exists, and "+
-				"%q may be meant", value, own), fmt.Sprintf("write %q, or remove the annotations of this controller", own))
+			return note(legacyClassPath, fmt.Sprintf("this controller does not serve the Ingress: no IngressClass %q exists, "+
+				"and %q may be meant", value, own), fmt.Sprintf("write %q, or remove the annotations of this controller", own))
 		}
-		return note(legacyClassPath, fmt.Sprintf("this controller serves Ingresses of class %q and leaves this one, of class "+
-			"%q, to another controller", own, value), fmt.Sprintf("if it is meant for this controller, write %q; otherwise "+
-			"remove the annotations of this controller", own))
+		return note(legacyClassPath, fmt.Sprintf("this controller serves Ingresses of class %q and leaves this one, of "+
+			"class %q, to another controller", own, value), fmt.Sprintf("if it is meant for this controller, write %q; "+
+			"otherwise remove the annotations of this controller", own))
 	}
 	name, defaults := ing.Spec.IngressClassName, defaultClasses(v)
 	switch {
 	case name == nil && len(defaults) == 0:
-		return note(class, "the Ingress names no class, and no IngressClass is the default: this controller does not serve it",
-			"set "+class)
+		return note(class, "the Ingress names no class, and no IngressClass is the default: this controller does not serve "+
+			"it", "set "+class)
 	case name == nil:
 		name = &defaults[0]
 	}
@@ -56,7 +56,8 @@ func Unserved(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diag
 
 const legacyClassPath = "metadata.annotations[" + LegacyClassAnnotation + "]"
 
-// MisspeltLegacyClass reports whether the legacy annotation of an Ingress seems to misspell the class of this controller.
+// MisspeltLegacyClass reports whether the legacy annotation of an Ingress seems to misspell the class of this
+// controller.
 func MisspeltLegacyClass(v *objects.View, cfg Config, ing *networkingv1.Ingress) bool {
 	value, own := ing.Annotations[LegacyClassAnnotation], cmp.Or(cfg.IngressClass, "alb")
 	if value == own || annotation.NearestOf(value, own) == "" {

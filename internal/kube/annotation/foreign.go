@@ -25,8 +25,8 @@ var othersOfAWS = []string{"services", "karpenter", "vpc", "vpcresources", "netw
 // guardWords are parts of keys of other controllers that restrict or protect.
 var guardWords = []string{
 	"whitelist", "allowlist", "allow-list", "denylist", "deny-list", "blacklist", "block-list", "allowed-ip", "auth",
-	"waf", "jwt", "ssl-redirect", "ratelimit", "rate-limit", "ipallow", "blocklist", "source-range", "deny-all", "deny-rule",
-	"allow-rule", "limit-rps", "limit-rpm", "limit-req", "limit-connections", "http-to-https", "armor",
+	"waf", "jwt", "ssl-redirect", "ratelimit", "rate-limit", "ipallow", "blocklist", "source-range", "deny-all",
+	"deny-rule", "allow-rule", "limit-rps", "limit-rpm", "limit-req", "limit-connections", "http-to-https", "armor",
 	"allowed-service-tags",
 }
 

@@ -16,7 +16,12 @@ const classPrefix = "elbv2.k8s.aws/"
 
 // onParameters are the kinds on which keys are read that are in no row of the table, or on another kind than its Scope.
 var onParameters = map[Key][]string{
+	ClassDriftPolicy: parameterKinds, ClassReplacementPolicy: parameterKinds, ClassOwnership: parameterKinds,
+	ClassApprovedPlan: parameterKinds, ClassFrontendScheme: {"IngressClassParams"},
+	GatewayRuleConstruction: {"Gateway", "GatewayClass"},
+
 	AllowDeregistration: {"TargetGroupBinding"}, AcceleratorDeletionProtection: {"GlobalAccelerator"},
+
 	PodDrainSeconds: onPods, TargetControlAgent + "image": onPods, TargetControlAgent + "injected": onPods,
 	TargetControlAgent + "data-address": onPods, TargetControlAgent + "control-address": onPods,
 	TargetControlAgent + "destination-address": onPods, TargetControlAgent + "max-concurrency": onPods,
@@ -25,9 +30,6 @@ var onParameters = map[Key][]string{
 	TargetControlAgent + "rust-log": onPods, TargetControlAgent + "cpu-request": onPods,
 	TargetControlAgent + "memory-request": onPods, TargetControlAgent + "cpu-limit": onPods,
 	TargetControlAgent + "memory-limit": onPods,
-	ClassDriftPolicy:                    parameterKinds, ClassReplacementPolicy: parameterKinds, ClassOwnership: parameterKinds,
-	ClassApprovedPlan: parameterKinds, ClassFrontendScheme: {"IngressClassParams"},
-	GatewayRuleConstruction: {"Gateway", "GatewayClass"},
 }
 
 // prefixes are those of keys that, if they are unknown, are misspelt ones of this controller.
@@ -73,6 +75,17 @@ func CheckKind(f *Findings, o diag.Object, annotations map[string]string) {
 			f.Add(withoutEffect(o, Key(k), annotations, unread(k, read), instead(Key(k), o.Kind)))
 		}
 	}
+}
+
+// Ours are the annotations whose keys have a domain of this controller, or one near to it.
+func Ours(annotations map[string]string) map[string]string {
+	ours := map[string]string{}
+	for k, v := range annotations {
+		if ofOurs(prefix(Key(k))) {
+			ours[k] = v
+		}
+	}
+	return ours
 }
 
 // valueProblem is what to write instead of a value that has no effect; empty if the value has one.

@@ -356,6 +356,7 @@ func Protects(key, value string) bool {
 
 // Weakens reports whether a value of an attribute restricts or protects a load balancer less than another value does.
 func Weakens(key, value, than string) bool {
-	i := slices.IndexFunc(ProtectiveAttributes, func(p Protective) bool { return p.Key == key })
-	return i >= 0 && slices.Index(ProtectiveAttributes[i].Values, value) < slices.Index(ProtectiveAttributes[i].Values, than)
+	return slices.ContainsFunc(ProtectiveAttributes, func(p Protective) bool {
+		return p.Key == key && slices.Index(p.Values, value) < slices.Index(p.Values, than)
+	})
 }

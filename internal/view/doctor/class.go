@@ -30,8 +30,8 @@ var ClassChecks = []Check{{
 	Find:   defaultClasses,
 }, {
 	Name: "ingress-unclassed", Severity: Warning, Needs: []Source{Objects},
-	About: "An Ingress has annotations of this controller but no class, and the cluster has no default class of this " +
-		"controller; or annotation kubernetes.io/ingress.class seems to be misspelt. The controller does not serve the Ingress.",
+	About: "The controller does not serve an Ingress with annotations of this controller: the Ingress has no class and " +
+		"the cluster no default class of this controller, or annotation kubernetes.io/ingress.class seems to be misspelt.",
 	Remedy: "set spec.ingressClassName, or correct annotation kubernetes.io/ingress.class",
 	Find:   unclassedIngresses,
 }, {
