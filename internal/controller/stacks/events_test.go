@@ -280,6 +280,33 @@ func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// TestUnservedIngressWithOurAnnotationsHasOneEvent has an Ingress of a class of another controller, looked at again
+// and again.
+func TestUnservedIngressWithOurAnnotationsHasOneEvent(t *testing.T) {
+	t.Parallel()
+	c := fake.NewClientBuilder().WithObjects(&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "nginx"},
+		Spec: networkingv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}}).Build()
+	var events []string
+	s := &Reconciler{Front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, Client: c,
+		Index: reads.NewIndex[stack.Key](), Reporter: reporting.NewReporter(func(o diag.Object, e reporting.Event) {
+			events = append(events, e.Type+" "+o.String()+" "+e.Message)
+		}, time.Now)}
+	m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
+	for name, annotations := range map[string]map[string]string{"leftover": {"alb.ingress.kubernetes.io/scheme": "internal"},
+		"theirs": {"nginx.ingress.kubernetes.io/rewrite-target": "/"}} {
+		i := annotated(name, annotations)
+		i.Spec.IngressClassName = ptr.To("nginx")
+		for range 3 {
+			if keys := m.stacksOf(t.Context(), i); len(keys) > 0 {
+				t.Errorf("%s wakes %v", name, keys)
+			}
+		}
+	}
+	if len(events) != 1 || !strings.HasPrefix(events[0], "Normal Ingress shop/leftover IngressClass nginx belongs to ") {
+		t.Errorf("events: %q", events)
+	}
+}
+
 // TestAMemberThatIsForcedAwayWakesItsGroup takes the finalizer off by hand, so that the object goes without its group's
 // doing.
 func TestAMemberThatIsForcedAwayWakesItsGroup(t *testing.T) {

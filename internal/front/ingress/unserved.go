@@ -37,12 +37,13 @@ func Unserved(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diag
 			"class %q, to another controller", own, value), fmt.Sprintf("if it is meant for this controller, write %q; "+
 			"otherwise remove the annotations of this controller", own))
 	}
-	name, defaults := ing.Spec.IngressClassName, defaultClasses(v)
-	switch {
-	case name == nil && len(defaults) == 0:
-		return note(class, "the Ingress names no class, and no IngressClass is the default: this controller does not serve "+
-			"it", "set "+class)
-	case name == nil:
+	name := ing.Spec.IngressClassName
+	if name == nil {
+		defaults := defaultClasses(v)
+		if len(defaults) == 0 {
+			return note(class, "the Ingress names no class, and no IngressClass is the default: this controller does not "+
+				"serve it", "set "+class)
+		}
 		name = &defaults[0]
 	}
 	c, _ := v.IngressClass(*name)
