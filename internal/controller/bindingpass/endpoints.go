@@ -10,14 +10,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -371,20 +369,6 @@ func (b *Reconciler) about(ctx context.Context, o *v1beta1.TargetGroupBinding) [
 		return []diag.Object{bindingobject.BindingObject(o)}
 	}
 	return []diag.Object{bindingobject.BindingObject(o), owner.Object(svc)}
-}
-
-// declaring is the object whose load balancer a binding is part of; none if that is a group's.
-func (b *Reconciler) declaring(ctx context.Context, o *v1beta1.TargetGroupBinding) []diag.Object {
-	view := objects.New(reads.NewCacheReader(ctx, b.Client, nil))
-	key, ok := bindingobject.StackOfBinding(view, o.Labels)
-	if !ok || key.ID.Namespace == "" {
-		return nil
-	}
-	of, ok := objects.Lookup[metav1.Object](view, objects.Kind(owner.Of(key.Owner).Kind), key.ID.Namespace, key.ID.Name)
-	if !ok {
-		return nil
-	}
-	return []diag.Object{owner.Object(of)}
 }
 
 // Zones returns the zone to send with each endpoint: "all" for addresses outside the target group's VPC. zone is nil

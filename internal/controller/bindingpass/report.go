@@ -67,7 +67,7 @@ func (p *pass) closedPorts(ctx context.Context) (found diag.List) {
 		if d.Code != diag.NetworkingNotAllowed || !bindingobject.OfStack(o.Labels) {
 			continue
 		}
-		for _, x := range append(b.about(ctx, o), b.declaring(ctx, o)...) {
+		for _, x := range append(b.about(ctx, o), b.admitting(ctx, o)...) {
 			other := d
 			other.Object, other.Path = x, ""
 			if x != d.Object && !slices.Contains(found, other) {

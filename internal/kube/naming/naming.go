@@ -137,6 +137,15 @@ func backendOfRoute(id string) (backend string, ok bool) {
 	return backend, ok
 }
 
+// RouteKindOf is the kind of the route in the identity of a target group; "" if it is not one of a route.
+func RouteKindOf(id string) string {
+	if _, ok := backendOfRoute(id); !ok {
+		return ""
+	}
+	kind, _, _ := strings.Cut(strings.Split(id, ":")[2], "-")
+	return kind
+}
+
 // generatedName is the form of the names that controllers generate for load balancers and target groups, and for the
 // load balancers in front of them. AWS does not regard the case of names.
 var generatedName = regexp.MustCompile(`(?i)^k8s-[0-9a-z-]*-([0-9a-f]{10}|[0-9a-f]{6,10}-nlb)$`)
