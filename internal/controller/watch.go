@@ -367,6 +367,7 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 		Writes: objectwriter.New(w.mgr.GetClient(), w.Now, w.Log.WithName("bindings")),
 		Traces: tracing.NewPasses[reconcile.Request](w.start.tracer), Waiting: w.board, Holds: w.holds,
 	}
+	health.Explain = b.WithoutPods
 	times := podtargets.NewTimes(podtargets.FromFlags(c))
 	b.DrainSeconds = func(ctx context.Context, o *v1beta1.TargetGroupBinding) int64 {
 		return times.Seconds(w.cached(ctx), o)

@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // findings are all findings of the pass.
@@ -106,6 +107,27 @@ func (p *pass) withoutPods(ctx context.Context) diag.List {
 	return nil
 }
 
+// WithoutPods says why a binding of instances has no pods behind its nodes, and what to do; empty if it has some, or if
+// that is not known.
+func (b *Reconciler) WithoutPods(ctx context.Context, key client.ObjectKey) (why, remedy string) {
+	o, svc := &v1beta1.TargetGroupBinding{}, &corev1.Service{}
+	if b.Client.Get(ctx, key, o) != nil || o.Spec.TargetType == nil || TargetsPods(o) ||
+		b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name}, svc) != nil {
+		return "", ""
+	}
+	port, d := registrar.ServicePortOf(o, svc)
+	slicesOf, err := b.slicesOf(ctx, o)
+	if d != nil || err != nil {
+		return "", ""
+	}
+	for _, ipv6 := range []bool{false, true} { // kube-proxy forwards to endpoints of either family, ready or not
+		if (registrar.ServicePortEndpoints{Port: port, Slices: slicesOf, IPv6: ipv6}).Count() > 0 {
+			return "", ""
+		}
+	}
+	return bindings.LacksPods(svc)
+}
+
 // report reports the pass, and ends it.
 func (p *pass) report(ctx context.Context) queue.Exit {
 	b, o := p.reconciler, p.binding
@@ -115,6 +137,11 @@ func (p *pass) report(ctx context.Context) queue.Exit {
 		logf.FromContext(ctx).Info("targets changed", "registered", p.change.Registered, "deregistered",
 			p.change.Deregistered)
 		about := b.about(ctx, o)
+		for _, x := range b.declaring(ctx, o) {
+			if !slices.Contains(about, x) {
+				about = append(about, x)
+			}
+		}
 		b.Health.Expect(p.request.Group, about[0], about[1:]...)
 	}
 	b.Metrics.SetTargetGroup(o)

@@ -233,6 +233,7 @@ func (l *Lab) startBindings(p *process) {
 			}
 		},
 	}
+	l.Bound.Health.Explain = l.Bound.WithoutPods
 	if l.Scopes != nil {
 		l.Bound.Scope, l.Bound.Assumed, l.Bound.Roles = l.Scopes.Own(), p.accounts.Assumed, l.Config.Roles()
 		l.Bound.ZoneThere = network.NewZoneNames(p.clients.EC2, p.accounts.ComputeIn, l.Clock.Now).There

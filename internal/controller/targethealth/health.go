@@ -22,6 +22,10 @@ import (
 // some are in zones where the load balancer is not. It spends at most one read per tick and looks ever less often at a
 // group that stays the same. No look waits for that of another namespace.
 type Watch struct {
+	// Explain says why no target of a binding can be healthy, and what to do; empty = the health check shows it. Nil =
+	// nothing else is looked at.
+	Explain func(ctx context.Context, binding client.ObjectKey) (why, remedy string)
+
 	registry *registrar.Registry
 	record   reporting.Record
 	seen     func(arn string, health []registrar.Health)
@@ -36,7 +40,7 @@ type look struct {
 	at       time.Time
 	taken    int           // looks since the targets changed
 	binding  diag.Object   // with its UID, by which "kubectl describe" finds events
-	others   []diag.Object // that targets in other zones are reported on, too
+	others   []diag.Object // that targets which get no requests, or are all unhealthy, are reported on, too
 	reported bool
 	stranded bool // targets in other zones were reported
 }
@@ -61,7 +65,7 @@ func NewWatch(r *registrar.Registry, record reporting.Record, seen func(string, 
 		looking: map[string]bool{}}
 }
 
-// Expect asks for a look at a target group whose targets changed. Others are objects that targets in other zones
+// Expect asks for a look at a target group whose targets changed. Others are objects that the targets
 // concern besides the binding.
 func (h *Watch) Expect(of registrar.Group, binding diag.Object, others ...diag.Object) {
 	h.mu.Lock()
@@ -119,6 +123,7 @@ func (h *Watch) Look(ctx context.Context) {
 		return // the next look may work
 	}
 	h.seen(of.ARN, health)
+	sick, remedy := h.sickness(ctx, binding, health)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.due[of]
@@ -126,13 +131,12 @@ func (h *Watch) Look(ctx context.Context) {
 		return
 	}
 	if text := inOtherZones(health); text != "" && !l.stranded {
-		for _, o := range slices.Insert(slices.Clone(l.others), 0, l.binding) {
+		for _, o := range l.about() {
 			h.record(o, reporting.EventOf(diag.New(o, "", diag.ZoneNotEnabled, text,
 				"give the load balancer a subnet in these zones, or leave the nodes out by a node selector")))
 		}
 		l.stranded = true
 	}
-	sick := unhealthy(health)
 	switch {
 	// nothing got well: the sick targets are gone, and the next ones are another story
 	case len(health) == 0 && l.reported:
@@ -140,18 +144,39 @@ func (h *Watch) Look(ctx context.Context) {
 	case settling(health), unattached(health) && l.taken < mostUnused: // the next look shows more
 	case sick != "":
 		if !l.reported {
-			d := diag.New(binding, "spec.serviceRef", diag.NoHealthyTargets, sick,
-				"compare the health check with what the pods answer, and the target port with what they listen on")
-			h.record(binding, reporting.EventOf(d))
+			for _, o := range l.about() {
+				path := ""
+				if o == l.binding {
+					path = "spec.serviceRef"
+				}
+				h.record(o, reporting.EventOf(diag.New(o, path, diag.NoHealthyTargets, sick, remedy)))
+			}
 		}
 		l.reported = true
 	case l.reported && slices.ContainsFunc(health, func(t registrar.Health) bool { return t.State == "healthy" }):
-		h.record(binding, reporting.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone),
-			Message: "targets are healthy again"})
+		for _, o := range l.about() {
+			h.record(o, reporting.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone),
+				Message: "targets are healthy again"})
+		}
 		delete(h.due, of)
 	default:
 		delete(h.due, of)
 	}
+}
+
+// about are the binding and the other objects that its targets concern.
+func (l *look) about() []diag.Object { return slices.Insert(slices.Clone(l.others), 0, l.binding) }
+
+// sickness says why no target of a binding is healthy, and what to do; empty as in unhealthy.
+func (h *Watch) sickness(ctx context.Context, binding diag.Object, health []registrar.Health) (sick, remedy string) {
+	sick = unhealthy(health)
+	if sick != "" && h.Explain != nil {
+		key := client.ObjectKey{Namespace: binding.Namespace, Name: binding.Name}
+		if why, remedy := h.Explain(ctx, key); why != "" {
+			return sick + "; " + why, remedy
+		}
+	}
+	return sick, "compare the health check with what the pods answer, and the target port with what they listen on"
 }
 
 func (h *Watch) next() (of registrar.Group, binding diag.Object) {

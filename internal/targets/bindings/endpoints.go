@@ -222,7 +222,13 @@ func (x PortEndpoints) identified(ctx context.Context, all registrar.Endpoints) 
 
 // WithoutPods returns the findings that a target group is empty because its Service has no endpoints.
 func WithoutPods(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []diag.Object) diag.List {
-	why, remedy := serviceport.WithoutEndpoints(svc)
+	why, remedy := LacksPods(svc)
+	return empty(o, about, "spec.serviceRef", why, remedy)
+}
+
+// LacksPods says why a Service has no endpoints, and what to do.
+func LacksPods(svc *corev1.Service) (why, remedy string) {
+	why, remedy = serviceport.WithoutEndpoints(svc)
 	switch {
 	case why != "":
 	case len(svc.Spec.Selector) == 0:
@@ -234,7 +240,7 @@ func WithoutPods(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []dia
 		remedy = "compare the selector of the Service with the labels of the pods, and read why the pods are not ready: " +
 			"kubectl describe pod"
 	}
-	return empty(o, about, "spec.serviceRef", why, remedy)
+	return why, remedy
 }
 
 // empty are the findings that a target group is empty. path is the field of the binding that decides it.

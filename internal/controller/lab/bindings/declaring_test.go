@@ -58,3 +58,34 @@ func TestRouteHearsThatItsTargetGroupIsEmpty(t *testing.T) {
 	l.SettleWeb()
 	told(l, "has no targets", "HTTPRoute shop/web", "Service shop/web", "TargetGroupBinding shop/"+l.AllBindings()[0].Name)
 }
+
+// TestOwnersHearThatNoPodIsBehindTheirNodes has a Service of nodes whose selector no pod has.
+func TestOwnersHearThatNoPodIsBehindTheirNodes(t *testing.T) {
+	t.Parallel()
+	svc := lab.Service("web")
+	svc.Spec.Selector = map[string]string{"app": "wbe"}
+	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
+	l := lab.New(t, account.Profile{}, lab.Class(), svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
+		lab.Ingress("web", map[string]string{"group.name": "g", "target-type": "instance"}, "web"))
+	l.Settle(stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}})
+	b := l.AllBindings()[0]
+	if got := l.Targets(b.Spec.TargetGroupARN); len(got) != 1 {
+		t.Fatalf("targets %v", got)
+	}
+	l.Sim.Account.Lock()
+	l.Sim.Account.HealthReported = true
+	l.Sim.Account.Unlock()
+	l.Sim.Account.SetTargetHealth(b.Spec.TargetGroupARN, account.TargetDescription{ID: "i-0a1de0000000000a1",
+		Port: 30080}, account.Health{State: "unhealthy"})
+	l.Clock.Advance(time.Minute)
+	l.Bound.Health.Look(t.Context())
+	text := strings.Join(l.Events, "\n")
+	for _, object := range []string{"Ingress shop/web", "Service shop/web", "TargetGroupBinding shop/" + b.Name} {
+		if !strings.Contains(text, object+" UnhealthyTargets: no target is healthy") {
+			t.Errorf("%s does not hear of it:\n%s", object, text)
+		}
+	}
+	if strings.Count(text, "no pod with the labels app=wbe, which Service web selects") != 3 {
+		t.Errorf("told:\n%s", text)
+	}
+}
