@@ -60,28 +60,33 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 		}
 	}
 	for _, u := range all {
-		p, ok := find(src.fromFiles, u.Object)
-		if !ok {
-			continue // it is about an object of the cluster
+		if p, ok := find(src.fromFiles, u.Object); ok { // else it is about an object of the cluster
+			f := o.findingOfUnmet(u)
+			f.File, f.Line = p.file, p.line(f.Field)
+			out = append(out, f)
 		}
-		field := u.Path
-		if in := named.FindString(u.Message); in != "" && strings.HasSuffix(u.Object.Kind, "Route") {
-			field = in
-		}
-		severity, remedy := severityError, ""
-		if words, elsewhere := elsewhereReasons[u.Reason]; elsewhere && !o.fromCluster() &&
-			strings.Contains(u.Message, words) {
-			severity, remedy = severityWarning, ifElsewhere
-		}
-		if strings.Contains(u.Message, "is not usable yet, LB ARN is not provisioned") { // that of a Gateway of the files
-			severity, remedy = severityNote, "nothing to do: the controller uses the load balancer of the Gateway "+
-				"as soon as it exists"
-		}
-		u.Object.UID = ""
-		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severity, Object: u.Object.String(),
-			Field: field, Reason: u.Reason, Message: u.Message, Remedy: remedy})
 	}
 	return out
+}
+
+// findingOfUnmet is the finding about a condition that is not met, without its place in a file.
+func (o *lintOptions) findingOfUnmet(u offline.Unmet) finding {
+	field := u.Path
+	if in := named.FindString(u.Message); in != "" && strings.HasSuffix(u.Object.Kind, "Route") {
+		field = in
+	}
+	severity, remedy := severityError, ""
+	if words, elsewhere := elsewhereReasons[u.Reason]; elsewhere && !o.fromCluster() &&
+		strings.Contains(u.Message, words) {
+		severity, remedy = severityWarning, ifElsewhere
+	}
+	if strings.Contains(u.Message, "is not usable yet, LB ARN is not provisioned") { // that of a Gateway of the files
+		severity, remedy = severityNote, "nothing to do: the controller uses the load balancer of the Gateway "+
+			"as soon as it exists"
+	}
+	u.Object.UID = ""
+	return finding{Severity: severity, Object: u.Object.String(), Field: field, Reason: u.Reason, Message: u.Message,
+		Remedy: remedy}
 }
 
 // unconnected are findings about class parameters that no class names, and about objects of the Gateway API that name

@@ -24,19 +24,26 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lbc/rollback"
 )
 
-const rollbackHelp = `List the features in use that the AWS Load Balancer Controller v3.5 lacks, before you go back to it:
-annotations, fields, finalizers and flags. For each, the list says what happens to it, what to do
-before, and the command if there is one. docs/tasks/going-back.md has the whole table and the order
-of the steps.
+const rollbackHelp = `List what the AWS Load Balancer Controller v3.5 treats otherwise, before you go back to it:
 
-The list begins with objects whose deletion would hang. It ends with the first writes to AWS of that
-controller, as far as the state of AWS is known: it numbers the rules of listeners again, which
-changes no answer. Without access to AWS, a line says that this part is missing.
+- objects with errors, which that controller serves otherwise, or not at all;
+- features in use that it lacks: annotations, fields, finalizers and flags.
+
+For each, the list says what happens to it, what to do before, and the command if there is one.
+docs/tasks/going-back.md has the whole table and the order of the steps.
+
+The list begins with objects that would lose a protection, such as a login or source ranges (effect
+exposed). Objects follow that would lose requests or edits (effect unavailable), and objects whose
+deletion would hang. The list ends with the first writes to AWS of that controller for rules: it
+numbers the rules of listeners again, which changes no answer.
+
+The command reads AWS, as the errors of many objects depend on it. With files alone, it plans in the
+simulator's built-in account, and leaves out what depends on an account.
 
 ` + inputHelp + `
 
-Exit status: 0 nothing needs attention; 1 lbc failed, or does not know the flags of the controller;
-2 a file cannot be read; 4 objects or flags need attention.`
+Exit status: 0 nothing needs attention; 1 lbc failed, could not read AWS, or does not know the flags
+of the controller; 2 a file cannot be read; 4 objects or flags need attention.`
 
 const rollbackExample = `  lbc rollback-check -A
   lbc rollback-check -n shop -o json
@@ -46,12 +53,15 @@ const rollbackExample = `  lbc rollback-check -A
 
 // rollbackDocument is the output of -o json and -o yaml. Its lists are never null.
 type rollbackDocument struct {
+	// ServedOtherwise are objects that the existing controller serves otherwise, those that lose a protection first.
+	ServedOtherwise []servedOtherwise `json:"servedOtherwise"`
+
 	Uses   []additionUse   `json:"uses"`
 	Flags  []additionFlag  `json:"flags"`
 	Writes []rollbackWrite `json:"writes"`
 	// LoadBalancers counts the LoadBalancer objects that nobody writes any longer.
 	LoadBalancers int `json:"loadBalancers"`
-	// Attention counts the uses and the flags with effect changed or stuck.
+	// Attention counts the objects that are served otherwise, and the uses and flags with effect changed or stuck.
 	Attention int      `json:"attention"`
 	Unread    []string `json:"unread,omitempty"`
 }
@@ -87,13 +97,14 @@ type rollbackWrite struct {
 type rollbackOptions struct {
 	inputs
 	outputs
+	acceptUnavailable bool
 }
 
 func rollbackCommand() *cobra.Command {
 	var o rollbackOptions
 	cmd := &cobra.Command{
 		Use:     "rollback-check [FILE]...",
-		Short:   "List the features in use that the existing controller lacks",
+		Short:   "List what the existing controller serves otherwise or lacks",
 		Long:    rollbackHelp,
 		Example: rollbackExample,
 		Args:    cobra.ArbitraryArgs,
@@ -102,6 +113,8 @@ func rollbackCommand() *cobra.Command {
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml")
 	o.allFlag(cmd)
+	cmd.Flags().BoolVar(&o.acceptUnavailable, "accept-unavailable", false,
+		"list objects with effect unavailable, but do not count them for the exit status")
 	return cmd
 }
 
@@ -114,16 +127,17 @@ func (o *rollbackOptions) run(ctx context.Context, out, errOut io.Writer, in io.
 		return err
 	}
 	leftOut := src.sayBroken(errOut)
-	d := rollbackDocument{Uses: []additionUse{}, Flags: o.additionFlags(), Writes: []rollbackWrite{}}
+	d := rollbackDocument{ServedOtherwise: []servedOtherwise{}, Uses: []additionUse{}, Flags: o.additionFlags(),
+		Writes: []rollbackWrite{}}
 	if err := o.uses(src, errOut, &d); err != nil {
 		return err
 	}
-	d.Attention = d.attention()
+	awsUnread := o.plansOf(ctx, src, errOut, &d)
+	d.Attention = d.attention(o.acceptUnavailable)
 	if o.flagsUnread != nil {
 		d.Unread = append(d.Unread, fmt.Sprintf("flags of the controller: %v", o.flagsUnread))
 	}
 	o.statusObjects(ctx, src, &d)
-	o.writes(ctx, src, errOut, &d)
 	if o.format == "text" {
 		_, err = io.WriteString(out, d.text())
 	} else {
@@ -139,6 +153,8 @@ func (o *rollbackOptions) run(ctx context.Context, out, errOut io.Writer, in io.
 	case o.flagsUnread != nil:
 		return errors.New("it is not known which flags the controller runs with; set them in the environment variable " +
 			flagsVariable)
+	case awsUnread != nil:
+		return fmt.Errorf("it is not known which objects the AWS Load Balancer Controller serves otherwise: %w", awsUnread)
 	}
 	return nil
 }
@@ -164,8 +180,19 @@ func (o *rollbackOptions) uses(src *source, errOut io.Writer, d *rollbackDocumen
 	return nil
 }
 
-// attention counts the uses and flags that change something or hang.
-func (d *rollbackDocument) attention() (n int) {
+// attention counts the objects that are served otherwise, and the uses and flags that change something or hang.
+func (d *rollbackDocument) attention(acceptUnavailable bool) int {
+	n := d.additions()
+	for i := range d.ServedOtherwise {
+		if !acceptUnavailable || d.ServedOtherwise[i].Effect != rollback.Unavailable {
+			n++
+		}
+	}
+	return n
+}
+
+// additions counts the uses and flags that change something or hang.
+func (d *rollbackDocument) additions() (n int) {
 	for i := range d.Uses {
 		if d.Uses[i].Effect != addition.Ignored {
 			n++
@@ -305,24 +332,36 @@ func (o *rollbackOptions) statusObjects(ctx context.Context, src *source, d *rol
 	d.LoadBalancers = len(list.Items)
 }
 
-// writes adds what the existing controller writes to AWS at its start. Objects are known without AWS, so a failure is a
-// line of the answer.
-func (o *rollbackOptions) writes(ctx context.Context, src *source, errOut io.Writer, d *rollbackDocument) {
-	if src.kube == nil && o.account == "" {
-		return // the simulator's built-in account holds nothing
+// plansOf adds what depends on plans: the objects that are served otherwise, and the first writes to rules. Additions
+// are known without AWS, so a failure is a line of the answer.
+func (o *rollbackOptions) plansOf(ctx context.Context, src *source, errOut io.Writer, d *rollbackDocument) error {
+	failed := func(err error) error {
+		d.Unread = append(d.Unread, fmt.Sprintf("AWS: %v", err))
+		return err
 	}
 	if err := o.connected(ctx, src); err != nil {
-		d.Unread = append(d.Unread, fmt.Sprintf("AWS: %v", err))
-		return
+		return failed(err)
 	}
 	defer src.close()
-	fmt.Fprintln(errOut, "lbc: reading the load balancers from AWS") //nolint:errcheck // a hint
-	got, err := o.plans(ctx, src)
-	if err != nil {
-		d.Unread = append(d.Unread, fmt.Sprintf("AWS: %v", err))
-		return
+	if !src.builtIn {
+		fmt.Fprintln(errOut, "lbc: reading the load balancers from AWS") //nolint:errcheck // a hint
 	}
-	for _, r := range got.Stacks {
+	all, err := (&planOptions{inputs: o.inputs}).everything(ctx, src)
+	if err != nil {
+		return failed(err)
+	}
+	if d.ServedOtherwise, err = o.servedOtherwise(ctx, src, all); err != nil {
+		return failed(err)
+	}
+	if !src.builtIn { // which holds no load balancers
+		d.writes(all.Stacks)
+	}
+	return nil
+}
+
+// writes adds what the existing controller writes to the rules of load balancers at its start.
+func (d *rollbackDocument) writes(stacks []offline.Result) {
+	for _, r := range stacks {
 		priorities, tags := map[string][]int32{}, map[string]map[int32]string{}
 		for _, rule := range r.Observed.Rules {
 			listener := rule.Listener.ID + rule.Listener.Literal
@@ -344,6 +383,9 @@ func (o *rollbackOptions) writes(ctx context.Context, src *source, errOut io.Wri
 
 func (d *rollbackDocument) text() string {
 	var b strings.Builder
+	for i := range d.ServedOtherwise {
+		b.WriteString(d.ServedOtherwise[i].text())
+	}
 	for _, u := range d.Uses {
 		fmt.Fprintf(&b, "%s %s", strings.ToLower(u.Kind), strings.TrimPrefix(u.Namespace+"/"+u.Name, "/"))
 		if u.File != "" {
@@ -375,9 +417,8 @@ func (d *rollbackDocument) text() string {
 		fmt.Fprintf(&b, "not read: %s\n", u)
 	}
 	switch {
-	case d.Attention > 0:
-		fmt.Fprintf(&b, "%d additions in use need attention before the AWS Load Balancer Controller is put back\n",
-			d.Attention)
+	case d.summary() != "":
+		b.WriteString(d.summary())
 	case len(d.Unread) > 0:
 		b.WriteString("what was read needs no attention before the AWS Load Balancer Controller is put back\n")
 	default:

@@ -130,10 +130,20 @@ func TestRollbackCheckReadsTheClusterByNamespace(t *testing.T) {
 	kubeconfig := newAPIServer(t, objs...).kubeconfig(t)
 	for namespace, want := range map[string]error{"shop": exitWarnings, "web": nil} {
 		out, errOut, err := lbc(t, "", "rollback-check", "-n", namespace, "--kubeconfig", kubeconfig, "--cluster-name=c",
-			"--account=testdata/none.yaml")
+			"--account=testdata/remedies-account.yaml")
 		if !errors.Is(err, want) || strings.Contains(out, "approved-plan") != (want != nil) {
 			t.Errorf("%s: %v\n%s%s", namespace, err, out, errOut)
 		}
+	}
+}
+
+// TestRollbackCheckFailsWithoutAWS: which objects are served otherwise is unknown then.
+func TestRollbackCheckFailsWithoutAWS(t *testing.T) {
+	kubeconfig := newAPIServer(t, ingressIn(t, "web", "other")...).kubeconfig(t)
+	out, errOut, err := lbc(t, "", "rollback-check", "-A", "--kubeconfig", kubeconfig, "--cluster-name=c",
+		"--account=testdata/none.yaml")
+	if err == nil || errors.Is(err, exitWarnings) || !strings.Contains(out, "not read: AWS: ") {
+		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 }
 

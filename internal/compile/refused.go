@@ -308,7 +308,7 @@ func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResp
 // unservedOf is a route without a rule, whose requests get an error.
 func (c *compiler) unservedOf(r intent.Route, problem, remedy string,
 	unavailable *stack.FixedResponse) intent.Unserved {
-	u := intent.Unserved{Route: r, Path: r.Source.Place(), Text: problem, Remedy: remedy}
+	u := intent.Unserved{Route: r, Guarded: r.Restricts(), Path: r.Source.Place(), Text: problem, Remedy: remedy}
 	u.Route.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: unavailable}}
 	u.Route.Authentication, u.Route.Transforms = nil, nil
 	if c.accepted.RefusedConditions(r.Conditions) != "" { // what had the requests before is not known

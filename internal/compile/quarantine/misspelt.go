@@ -88,8 +88,8 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 				object = wrong.Source.Object()
 			}
 			if kept {
-				tell(m, wrong, diag.New(object, wrong.Source.Path(), diag.IgnoredSetting,
-					misspelt(wrong)+"; "+stays, "correct it, or remove it to have the default"))
+				tell(m, wrong, asMisspelt(wrong, diag.New(object, wrong.Source.Path(), diag.IgnoredSetting,
+					misspelt(wrong)+"; "+stays, "correct it, or remove it to have the default")))
 			}
 		}
 	}
@@ -190,7 +190,13 @@ func found(m *intent.Member, w intent.Misspelling, text string) diag.Diagnostic 
 	if w.Text != "" {
 		remedy = "correct it, or remove it"
 	}
-	return diag.New(object, w.Source.Place(), code, text, remedy).In(scope)
+	return asMisspelt(w, diag.New(object, w.Source.Place(), code, text, remedy).In(scope))
+}
+
+// asMisspelt marks the finding about a misspelling.
+func asMisspelt(w intent.Misspelling, d diag.Diagnostic) diag.Diagnostic {
+	d.Misspelt, d.Guard = true, w.Guards
+	return d
 }
 
 // misspelt is the text of a diagnostic.

@@ -447,6 +447,7 @@ func (r *restoring) report(u *intent.Unserved, consequence string) {
 	}
 	remedy := cmp.Or(u.Remedy, "correct the field, or remove it")
 	d := diag.New(r.member.Object, u.Path, cmp.Or(u.Code, diag.InvalidRule), u.Text+consequence, remedy).In(diag.Rule)
+	d.Guard = d.Code == diag.InvalidRule && (u.Guarded || u.Route.Restricts())
 	if !r.told[d] {
 		r.told[d], r.found = true, append(r.found, d)
 	}

@@ -243,6 +243,15 @@ func (r Reader) Ignored(k Key, text, remedy string) {
 	r.Note(k, diag.IgnoredSetting, text, remedy)
 }
 
+// Overruled notes that an annotation has no effect because of a setting that protects.
+func (r Reader) Overruled(k Key, text, remedy string) {
+	if _, source, ok := r.Raw(k); ok {
+		d := diag.New(source.Object(), source.Path(), diag.IgnoredSetting, text, remedy)
+		d.Guard = true
+		r.findings.Add(d)
+	}
+}
+
 // Note adds a note about an annotation if it is present. The class of the code is diag.Note.
 func (r Reader) Note(k Key, code diag.Code, text, remedy string) {
 	if _, source, ok := r.Raw(k); ok {

@@ -87,6 +87,11 @@ type Diagnostic struct {
 	// Absent reports that a missing object is the cause, of a code that has other causes, too: whoever reads files only
 	// may lack its file.
 	Absent bool `json:"-"`
+	// Guard reports that the part without effect restricts or protects requests. A controller that serves the rest of the
+	// object without this part exposes the object.
+	Guard bool `json:"-"`
+	// Misspelt reports that a name is misspelt. A controller that does not look for misspellings applies the default.
+	Misspelt bool `json:"-"`
 }
 
 // Error makes a diagnostic usable as an error value.

@@ -6,6 +6,7 @@ package intent
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -326,6 +327,8 @@ type Unserved struct {
 	// Stand are conditions for the same requests. They replace declared conditions that AWS refuses, if no earlier version
 	// served any.
 	Stand []stack.Condition `json:",omitempty"`
+	// Guarded reports that the declared rule restricts who is served, or does more than forward.
+	Guarded bool `json:",omitempty"`
 	// Path, Text and Remedy are the finding, and Code its code; empty = InvalidRule. Without Text, the member has it.
 	Path, Text, Remedy string
 	Code               diag.Code `json:",omitempty"`
@@ -365,6 +368,13 @@ type Route struct {
 	// Authentication comes before Actions on HTTPS listeners: a login of users, or the validation of tokens. Other
 	// listeners ignore it. Checkpoints use the former name of the field.
 	Authentication []Action `json:"Guard"`
+}
+
+// Restricts reports whether the route admits only some clients: by a login, a token or their addresses.
+func (r *Route) Restricts() bool {
+	return len(r.Authentication) > 0 || slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool {
+		return c.Field == stack.SourceIP
+	})
 }
 
 // Action is a stack.Action before target groups have identities: Backends replaces the forward's target groups.

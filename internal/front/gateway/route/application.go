@@ -104,6 +104,7 @@ type unit struct {
 	position rule.Position
 	route    intent.Route
 	unserved *problem // why the load balancer cannot serve it as declared; nil = it can
+	guarded  bool     // that of the rule
 	// stand are conditions for all requests of an unserved unit whose own conditions AWS does not have
 	stand []stack.Condition
 }
@@ -135,7 +136,7 @@ func (t *translation) application(sites []site) {
 	for _, u := range units {
 		if p := u.unserved; p != nil {
 			t.member.Unserved = append(t.member.Unserved, intent.Unserved{Route: u.route, Before: len(t.member.Routes),
-				Stand: u.stand, Path: p.at, Text: p.text, Remedy: p.remedy})
+				Stand: u.stand, Guarded: u.guarded, Path: p.at, Text: p.text, Remedy: p.remedy})
 			continue
 		}
 		t.member.Routes = append(t.member.Routes, u.route)
@@ -273,7 +274,7 @@ func (t *translation) unit(r *routeRule, j int, p *place, h placedHost) *unit {
 	if h.Name != "" {
 		conditions = append(append(make([]stack.Condition, 0, len(conditions)+1), t.in.host(p.site, h.Name)), conditions...)
 	}
-	u := &unit{position: position, route: intent.Route{
+	u := &unit{position: position, guarded: r.guarded, route: intent.Route{
 		Source: t.source(r.at), Ports: []int32{p.port}, Precedence: c.Precedence(position), Verbatim: c == rule.Compatible,
 		Conditions: conditions, Withdrawn: r.withdrawn, Guard: r.guarded && position.Expression(),
 	}}
@@ -321,7 +322,7 @@ func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do 
 			return tooMuch(fmt.Sprintf("%d wildcards in its conditions: a rule of a load balancer has %d", n,
 				stack.MaxWildcards), "remove wildcards from the match")
 		}
-		u := &unit{position: one.position, route: one.route, unserved: do.unserved}
+		u := &unit{position: one.position, route: one.route, unserved: do.unserved, guarded: one.guarded}
 		u.route.Authentication, u.route.Tags, u.route.Conditions, u.route.Transforms, u.route.Actions = do.guard, f.tags,
 			x.Conditions, x.Transforms, do.actions
 		if x.Redirect == nil || do.final {

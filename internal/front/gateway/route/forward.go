@@ -138,8 +138,9 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 			"answers 500", p.port)
 		const remedy = "attach the route only to HTTPS listeners, and redirect to them with a separate route"
 		t.drop(r.at, text, remedy)
-		return &onProtocol{actions: fixed("500"), final: true, refused: true,
-			found: diag.List{t.finding(r.at, diag.InvalidRule, text, remedy)}}
+		d := t.finding(r.at, diag.InvalidRule, text, remedy)
+		d.Guard = true
+		return &onProtocol{actions: fixed("500"), final: true, refused: true, found: diag.List{d}}
 	case !ok:
 		return &onProtocol{}
 	case f.response != nil:
