@@ -218,11 +218,6 @@ func awsFailure(permission, way string) (begin, end func(*world)) {
 		}
 		return nil
 	}
-	pages := func(w *world, size int) {
-		w.sim.Account.Lock()
-		w.sim.Account.Trouble.PageSize = size
-		w.sim.Account.Unlock()
-	}
 	begin = func(w *world) {
 		if fault := unreadFaults[way]; fault != nil {
 			f := *fault
@@ -232,7 +227,7 @@ func awsFailure(permission, way string) (begin, end func(*world)) {
 			return
 		}
 		if way == "second page fails" {
-			pages(w, 1)
+			pagesOf(w, 1)
 		}
 		w.judge = judge
 	}
@@ -241,8 +236,15 @@ func awsFailure(permission, way string) (begin, end func(*world)) {
 		w.judge = nil
 		w.mu.Unlock()
 		w.sim.Gate.ClearFaults()
-		pages(w, 0)
+		pagesOf(w, 0)
 	}
+}
+
+// pagesOf limits the pages of lists; 0 = as AWS has them.
+func pagesOf(w *world, size int) {
+	w.sim.Account.Lock()
+	defer w.sim.Account.Unlock()
+	w.sim.Account.Trouble.PageSize = size
 }
 
 // unreadLife is an edit of a world while reads fail.

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/aws/permission"
+	"github.com/k8s-lbc/lbc/internal/controller/lab/failedread"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -194,14 +194,7 @@ func (l *Lab) Called(mark uint64) (out []string) {
 }
 
 // Denying is a refusal as IAM words it.
-func Denying(permission string) gate.Fault {
-	f := gate.Fault{Code: "AccessDenied", Status: 403,
-		Message: "User: arn:aws:sts::123456789012:assumed-role/lbc/1 is not authorized to perform: " + permission}
-	if strings.HasPrefix(permission, "ec2:") {
-		f.Code = "UnauthorizedOperation"
-	}
-	return f
-}
+func Denying(permission string) gate.Fault { return failedread.Denying(permission) }
 
 // Uncalled are the IAM actions that the varied cluster's life does not need, and why.
 var Uncalled = map[string]string{

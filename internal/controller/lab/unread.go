@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/lab/failedread"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -131,7 +132,7 @@ func (u *unreadLife) live(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			u.calls[permission]++
-			if asksForAnotherPage(in) {
+			if failedread.AnotherPage(in) {
 				u.paged[permission]++
 			}
 		}})
@@ -157,7 +158,7 @@ func (u *unreadLife) live(t *testing.T) {
 func (u *unreadLife) misread(t *testing.T, permission, way string, random *rand.Rand) {
 	t.Helper()
 	skip, from := 0, 0
-	if n := u.whole[permission]; len(u.edits) == 1 && n > 1 && !paged(way) && random.IntN(2) == 0 {
+	if n := u.whole[permission]; len(u.edits) == 1 && n > 1 && !failedread.Paged(way) && random.IntN(2) == 0 {
 		skip = random.IntN(n) // else from the first, which the most depends on
 	}
 	if len(u.edits) > 1 {
@@ -179,7 +180,7 @@ func (u *unreadLife) misread(t *testing.T, permission, way string, random *rand.
 	if struck() == 0 && len(u.edits) == 1 { // after another edit, the last one may need no such read
 		t.Errorf("%s was not called more than %d times", briefly(permission), skip)
 	}
-	if !Believed(way) {
+	if !failedread.Believed(way) {
 		texts := slices.Clone(causes)
 		for _, permission := range apart(permission) {
 			_, action, _ := strings.Cut(permission, ":")
@@ -188,7 +189,7 @@ func (u *unreadLife) misread(t *testing.T, permission, way string, random *rand.
 		u.judgeReport(l, events, texts...)
 	}
 	l.Reread()
-	if Believed(way) { // what AWS answered with success is believed until it is read again, as by the next process
+	if failedread.Believed(way) { // what AWS answered with success is believed until it is read again, as by the next process
 		l.Restart()
 	}
 	if strings.Contains(permission, "shield:") && u.of.deletes(u.edits) {
@@ -400,7 +401,7 @@ func TryUnread(t *testing.T, clusters []*Unread, reads []string, sample UnreadSa
 	})
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a choice of tests
 	for _, permission := range reads {
-		for _, way := range UnreadWays {
+		for _, way := range failedread.Ways() {
 			some := livesWith(lives, permission, way)
 			if len(some) == 0 || !sample.Tries.Next() {
 				continue
@@ -424,7 +425,7 @@ func TryUnread(t *testing.T, clusters []*Unread, reads []string, sample UnreadSa
 func livesWith(lives []*unreadLife, permission, way string) (out []*unreadLife) {
 	for _, life := range lives {
 		if slices.ContainsFunc(apart(permission), func(permission string) bool {
-			return paged(way) && life.paged[permission] > 0 || !paged(way) && life.calls[permission] > 0
+			return failedread.Paged(way) && life.paged[permission] > 0 || !failedread.Paged(way) && life.calls[permission] > 0
 		}) {
 			out = append(out, life)
 		}

@@ -1,66 +1,13 @@
 package lab
 
 import (
-	"context"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/apierr"
-	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/lab/failedread"
 )
-
-// UnreadWays are the ways in which a read of AWS fails.
-var UnreadWays = []string{"denied", "empty", "empty once", "expired", "failing", "failing once", "hanging",
-	"page token expires", "partial", "second page fails", "stale", "throttled"}
-
-// unreadFaults are the ways that the gate of the simulator has.
-var unreadFaults = map[string]func(permission string) gate.Fault{
-	"denied":     Denying,
-	"empty":      func(string) gate.Fault { return gate.Fault{Empty: true} },
-	"empty once": func(string) gate.Fault { return gate.Fault{Empty: true, Times: 1} },
-	"expired":    expired,
-	"failing":    func(string) gate.Fault { return gate.Fault{Code: "InternalFailure", Status: 500} },
-	// the next call of the same pass succeeds
-	"failing once": func(string) gate.Fault { return gate.Fault{Code: "InternalFailure", Status: 500, Times: 1} },
-	"partial":      func(string) gate.Fault { return gate.Fault{Partial: true} },
-	"stale":        func(string) gate.Fault { return gate.Fault{Stale: time.Hour} },
-	"throttled":    func(string) gate.Fault { return gate.Fault{Kind: "throttled"} },
-}
-
-// expired is the answer to an expired token. Services whose answers are JSON name it as an exception.
-func expired(permission string) gate.Fault {
-	f := gate.Fault{Code: "ExpiredTokenException", Status: 403}
-	if service, _, _ := strings.Cut(permission, ":"); service == "elasticloadbalancing" || service == "sts" {
-		f.Code = "ExpiredToken"
-	}
-	return f
-}
-
-// UnreadFault is the fault by which a read fails in a way. is reports that the gate of the simulator has the way.
-func UnreadFault(permission, way string) (f gate.Fault, is bool) {
-	fault := unreadFaults[way]
-	if fault == nil {
-		return f, false
-	}
-	f = fault(permission)
-	f.Service, f.Action, _ = strings.Cut(permission, ":")
-	if f.Service == "tag" {
-		f.Service = "tagging"
-	}
-	return f, true
-}
-
-// Believed reports whether AWS's wrong answer is a success, which the controller believes until it reads again.
-func Believed(way string) bool {
-	return slices.Contains([]string{"empty", "empty once", "partial", "stale"}, way)
-}
-
-// paged reports whether only reads of a page after the first fail.
-func paged(way string) bool { return way == "second page fails" || way == "page token expires" }
 
 // Together is several reads that fail together, as a name of one read.
 func Together(permissions ...string) string { return strings.Join(permissions, " ") }
@@ -90,9 +37,9 @@ const unreadRule = "unread"
 // many have failed.
 func (l *Lab) Misread(permission, way string, skip int) (struck func() int) {
 	l.Helper()
-	if _, is := UnreadFault(permission, way); is {
+	if _, is := failedread.Fault(permission, way); is {
 		for n, permission := range apart(permission) {
-			fault, _ := UnreadFault(permission, way)
+			fault, _ := failedread.Fault(permission, way)
 			fault.ID, fault.Skip = fmt.Sprint(unreadRule, n), skip
 			_, err := l.Sim.Gate.AddFault(fault)
 			l.Must(err)
@@ -106,9 +53,9 @@ func (l *Lab) Misread(permission, way string, skip int) (struck func() int) {
 			return n
 		}
 	}
-	calls := &unreadCalls{permissions: apart(permission), paged: paged(way), expires: way == "page token expires"}
+	calls := &unreadCalls{permissions: apart(permission), way: way}
 	calls.skip.Store(int32(skip)) //nolint:gosec // some calls
-	if calls.paged {
+	if failedread.Paged(way) {
 		l.smallPages(1)
 	}
 	l.unread.Store(calls)
@@ -136,8 +83,7 @@ func (l *Lab) smallPages(size int) {
 // unreadCalls are calls that do not answer in time, or that fail where they ask for a page after the first.
 type unreadCalls struct {
 	permissions  []string
-	paged        bool
-	expires      bool // the token of the page, which a new list cures: AWS refuses the call as invalid
+	way          string
 	skip, struck atomic.Int32
 	observe      func(permission string, in any) // nil = nothing is observed
 }
@@ -150,27 +96,9 @@ func (c *unreadCalls) fail(service, action string, in any) error {
 	if c != nil && c.observe != nil {
 		c.observe(permission, in)
 	}
-	if c == nil || !slices.Contains(c.permissions, permission) || c.paged && !asksForAnotherPage(in) || c.skip.Add(-1) >= 0 {
+	if c == nil || !slices.Contains(c.permissions, permission) || failedread.Paged(c.way) && !failedread.AnotherPage(in) || c.skip.Add(-1) >= 0 {
 		return nil
 	}
 	c.struck.Add(1)
-	if c.expires {
-		return apierr.WithStatus(400, "ValidationError", "The pagination token is not valid or has expired")
-	}
-	if c.paged {
-		return apierr.WithStatus(500, "InternalFailure", "the second page fails")
-	}
-	return context.DeadlineExceeded
-}
-
-// pageFields are the fields of requests that name a page after the first.
-var pageFields = []string{"Marker", "NextMarker", "NextToken", "PaginationToken", "StartingToken"}
-
-// asksForAnotherPage reports whether a request of AWS's SDK names a page after the first.
-func asksForAnotherPage(in any) bool {
-	v := reflect.Indirect(reflect.ValueOf(in))
-	return v.Kind() == reflect.Struct && slices.ContainsFunc(pageFields, func(name string) bool {
-		f := reflect.Indirect(v.FieldByName(name))
-		return f.Kind() == reflect.String && f.String() != ""
-	})
+	return failedread.Error(c.way, permission)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/controller/lab/failedread"
 )
 
 // roleReads are the reads that a binding of another account needs, with the account that answers them.
@@ -38,7 +39,7 @@ func TestFailedRoleTakesNoTargetAway(t *testing.T) {
 				if other {
 					sim = l.Other().Gate
 				}
-				fault, _ := lab.UnreadFault(permission, way)
+				fault, _ := failedread.Fault(permission, way)
 				_, err := sim.AddFault(fault)
 				l.Must(err)
 				l.Restart()

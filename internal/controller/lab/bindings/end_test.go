@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/controller/lab/failedread"
 )
 
 // ownGroupLab has Service web with one pod, whose security group does not have the cluster's tag: a later process does
@@ -143,7 +144,7 @@ func TestBindingThatRegisteredNothingNeedsNoRead(t *testing.T) {
 	l.Restart()
 	for _, read := range []string{"elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroups",
 		"elasticloadbalancing:DescribeTargetHealth", "ec2:DescribeNetworkInterfaces"} {
-		fault, _ := lab.UnreadFault(read, "denied")
+		fault, _ := failedread.Fault(read, "denied")
 		_, err := l.Sim.Gate.AddFault(fault)
 		l.Must(err)
 	}
