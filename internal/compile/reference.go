@@ -30,18 +30,15 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 		return false
 	}
 	o, name := b.members[i].Object, naming.OfTargetGroup(arn)
+	if b.cfg.MayForward(o, arn, owner, b.e.References) {
+		return true
+	}
 	if owner == nil {
-		if b.cfg.ExternalTargetGroups.Allow(o.Namespace, arn, name) {
-			return true
-		}
 		b.refuse(i, arn, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, because this "+
 			"target group does not belong to this cluster", o.Namespace, name),
 			fmt.Sprintf("the administrator of the controller can allow it with --external-target-groups=%s=%s",
 				o.Namespace, name))
 		return false
-	}
-	if b.cfg.CrossNamespaceTargetGroups.Allow(o.Namespace, arn, name) {
-		return true
 	}
 	if owner.Ambiguous {
 		b.refuse(i, arn, source, fmt.Sprintf("target group %s has tags of several load balancers of this cluster, so its "+
@@ -51,14 +48,24 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 		return false
 	}
 	foreign := ungranted(b.e.References, o, *owner, name)
-	if len(foreign) == 0 {
-		return true
-	}
 	b.refuse(i, arn, source, fmt.Sprintf("target group %s belongs to %s, and no ReferenceGrant of namespace %s permits "+
 		"objects of kind %s in namespace %s to name it", name, owner.Stack, foreign[0], o.Kind, o.Namespace),
 		fmt.Sprintf("create a ReferenceGrant to its Service in namespace %s; the administrator of the controller can allow "+
 			"it with --cross-namespace-target-groups=%s=%s", foreign[0], o.Namespace, name))
 	return false
+}
+
+// MayForward reports whether an object may forward to a target group of an owner, which the object names. A nil owner
+// is one outside this cluster.
+func (c *Config) MayForward(o diag.Object, arn string, owner *facts.TargetGroupOwner, r *intent.References) bool {
+	name := naming.OfTargetGroup(arn)
+	switch {
+	case owner == nil:
+		return c.ExternalTargetGroups.Allow(o.Namespace, arn, name)
+	case c.CrossNamespaceTargetGroups.Allow(o.Namespace, arn, name):
+		return true
+	}
+	return !owner.Ambiguous && len(ungranted(r, o, *owner, name)) == 0
 }
 
 // keepsUnread reports whether what names a target group of unknown owner stays by itself. Otherwise the member is set

@@ -61,7 +61,7 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 		w.declareProtection(l.DeletionProtection(), intent.Field[bool]{})
 	case gateway.Nothing:
 	}
-	w.ClassApprovals = l.ClassApprovals()
+	w.ClassApprovals, w.OwnConfiguration = l.ClassApprovals(), !l.ClassObserves()
 	if f := l.ClassOwnership(); f.Set {
 		w.ClassOwnership = map[string]string{nameOf(l.Gateway): f.Value}
 	}

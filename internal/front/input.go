@@ -43,6 +43,8 @@ type Input struct {
 	// has the objects whose class parameters name their group, by the same key.
 	ClassOwnership map[string]string
 	ClassOfGroup   map[string]bool
+	// OwnConfiguration: ClassOwnership is from the configuration of the Gateway itself, not from that of its class.
+	OwnConfiguration bool
 	// ClassApprovals are the digests of takeovers that class parameters approve.
 	ClassApprovals []string
 	// Authority is what the group's class parameters allow each namespace.

@@ -51,6 +51,15 @@ func (w Input) owning(of stack.Owner, ownership string) (out []metav1.Object) {
 // Observes reports whether nothing is to be written to AWS for the load balancer: an object that decides says so.
 func (w Input) Observes(of stack.Owner) bool { return len(w.owning(of, annotation.ObservedIt)) > 0 }
 
+// observedByClass reports whether class parameters, which administrators write, say that nothing is to be written to AWS
+// for the load balancer.
+func (w Input) observedByClass(of stack.Owner) bool {
+	return !w.OwnConfiguration && slices.ContainsFunc(w.owning(of, annotation.ObservedIt), func(o metav1.Object) bool {
+		_, ofClass := w.policy(o, annotation.ClassOwnership)
+		return ofClass
+	})
+}
+
 // Adopts reports whether what is destructive of the plan for the load balancer waits for an approval: it is taken over,
 // or an object that decides says that it is.
 func (w Input) Adopts(desired *stack.Stack) bool {

@@ -23,6 +23,7 @@ type PlanPolicies struct {
 	Observed awsop.Observed
 	Withhold plan.Policy // leaves out the steps that the drift policies withhold
 	Approved plan.Policy // refuses a plan that users must approve; see Approval
+	Withdraw plan.Policy // ends forwards that are no longer permitted; see Withdrawals
 	// Only a running controller knows enough for these; nil = they do not apply.
 	DelayCertificates plan.Policy // delays imports and requests of certificates
 	// RefusePlan are the holds of administrators and the brake. It is the last policy, because it counts deletions.
@@ -34,8 +35,13 @@ type PlanPolicies struct {
 func (p PlanPolicies) InOrder() (each, final []plan.Policy) {
 	missing := func(p plan.Policy) bool { return p == nil }
 	each = []plan.Policy{policy.Protect(p.Input.Protected, p.Observed), p.DelayCertificates, p.Withhold, p.seniorFirst()}
-	final = []plan.Policy{Observation(p.Input, p.Owner), p.Approved, p.RefusePlan}
+	final = append(p.freezing(), p.Withdraw, p.RefusePlan)
 	return slices.DeleteFunc(each, missing), slices.DeleteFunc(final, missing)
+}
+
+// freezing are the policies by which objects of the load balancer refuse a plan.
+func (p PlanPolicies) freezing() []plan.Policy {
+	return []plan.Policy{Observation(p.Input, p.Owner), p.Approved}
 }
 
 // seniorFirst orders the creation of rules, if AWS may not allow all of them: those of the members that joined first

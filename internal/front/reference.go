@@ -41,30 +41,41 @@ func (r TargetGroupReferences) load(v *objects.View, lb *intent.LoadBalancer, me
 	from := map[objects.From]bool{}
 	for i := range lb.Members {
 		if m := &lb.Members[i]; r.names(m, came[m.Object]) {
-			from[objects.From{Kind: objects.Kind(m.Object.Kind), Namespace: m.Object.Namespace}] = true
+			from[fromOf(m)] = true
 		}
 	}
 	if len(from) == 0 {
 		return
 	}
-	lb.References = &intent.References{Services: map[string][]string{}}
+	lb.References = r.read(v, from)
+}
+
+// read returns the objects that decide about references of objects of these kinds and namespaces.
+func (r TargetGroupReferences) read(v *objects.View, from map[objects.From]bool) *intent.References {
+	out := &intent.References{Services: map[string][]string{}}
 	if r.Namespaces {
-		lb.References.Namespaces = v.NamespaceNames()
+		out.Namespaces = v.NamespaceNames()
 	}
 	if !r.Grants {
-		return
+		return out
 	}
 	for _, g := range objects.Grants(v, slices.Collect(maps.Keys(from))...) {
 		for _, grant := range grantsOf(g) {
 			if !from[objects.From{Kind: objects.Kind(grant.FromKind), Namespace: grant.FromNamespace}] {
 				continue
 			}
-			lb.References.Grants = append(lb.References.Grants, grant)
-			if _, read := lb.References.Services[g.Namespace]; !read && grant.Name != "" && !grant.TargetGroup {
-				lb.References.Services[g.Namespace] = namesOf(objects.List[*corev1.Service](v, objects.Service, g.Namespace))
+			out.Grants = append(out.Grants, grant)
+			if _, read := out.Services[g.Namespace]; !read && grant.Name != "" && !grant.TargetGroup {
+				out.Services[g.Namespace] = namesOf(objects.List[*corev1.Service](v, objects.Service, g.Namespace))
 			}
 		}
 	}
+	return out
+}
+
+// fromOf is what a member is in a ReferenceGrant.
+func fromOf(m *intent.Member) objects.From {
+	return objects.From{Kind: objects.Kind(m.Object.Kind), Namespace: m.Object.Namespace}
 }
 
 // names reports whether a member, or its last valid version, names a target group. came are the stacks from which the

@@ -48,19 +48,13 @@ func (p *pass) apply(ctx context.Context) queue.Exit {
 	if p.plan.Empty() {
 		s.Inventory.ResetBackoff(p.key)
 	} else {
-		s.logPlan(p.log, p.key, &p.plan)
 		if slices.ContainsFunc(p.plan.Steps, func(step plan.Step) bool { return step.Guard == nil }) {
 			s.Status.Writes(p.key)
 		}
 		p.report.began = s.Now()
 		applying, trace := tracing.Start(ctx, "apply")
-		p.result = apply.Run(applying, p.plan, apply.Deps{
-			Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now,
-			Expected: s.Expected, Stabilize: s.Stabilize, Hold: s.Holds.Guard, Objects: p.versions(),
-			Namespace: func(step plan.Step) string { return NamespaceOf(p.key, step, p.compiled.Origins) },
-		})
+		p.result = p.execute(applying)
 		trace.SetCount("lbc.failed_steps", p.result.Count(apply.Failed))
-		s.notePlan(p.key, &p.plan, p.result)
 		trace.End(nil) // the calls below it show what failed
 	}
 	p.deployed()
@@ -70,6 +64,19 @@ func (p *pass) apply(ctx context.Context) queue.Exit {
 		return queue.Exit{Again: true}
 	}
 	return queue.Exit{}
+}
+
+// execute executes the steps of the plan.
+func (p *pass) execute(ctx context.Context) apply.Result {
+	s := p.reconciler
+	s.logPlan(p.log, p.key, &p.plan)
+	result := apply.Run(ctx, p.plan, apply.Deps{
+		Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now,
+		Expected: s.Expected, Stabilize: s.Stabilize, Hold: s.Holds.Guard, Objects: p.versions(),
+		Namespace: func(step plan.Step) string { return NamespaceOf(p.key, step, p.compiled.Origins) },
+	})
+	s.notePlan(p.key, &p.plan, result)
+	return result
 }
 
 // settle records the results of the plan.

@@ -60,6 +60,9 @@ func (p *pass) recall(ctx context.Context) (_ queue.Exit) {
 		s.noteTenant(key, true, p.input.Owners()...)
 		return queue.Exit{}
 	}
+	if p.input.DryRun != nil { // its objects exist
+		return queue.Exit{}
+	}
 	var err error
 	if p.input.Leaving, err = s.vanished(ctx, key); err != nil {
 		return queue.Ended(reconcile.Result{}, err)
@@ -76,8 +79,12 @@ func (p *pass) endIfNothing(ctx context.Context) queue.Exit {
 	s, key := p.reconciler, p.key
 	if p.input.DryRun == nil {
 		s.Reporter.End(dryRunOf(key))
-	} else if err := s.dryRun(ctx, key, p.input); err != nil {
+	} else if deployable, err := s.dryRun(ctx, key, p.input); err != nil {
 		return queue.Ended(reconcile.Result{}, err)
+	} else if deployable != nil && p.input.Nothing() { // what is deployed has no other pass
+		if err := p.endForwards(ctx, *deployable); err != nil {
+			return queue.Ended(reconcile.Result{}, err)
+		}
 	}
 	switch {
 	case !p.input.Nothing():

@@ -17,7 +17,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan/policy"
 )
 
 // begin begins an attempt.
@@ -259,11 +261,27 @@ func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 	}
 	from := p.basis(nil)
 	from.approved = approved
+	frozen := p.plan.Under(front.Observation(p.input, p.key.Owner), approved)
+	if from.withdraw, err = p.withdrawals(ctx, p.input, frozen, p.observed); err != nil {
+		return p.unread(ctx, err)
+	}
 	_, final := s.policies(from, func() { p.stopped = true })
 	p.plan = p.plan.Under(final...) // the decision is final: the plan does not change any longer
 
 	ended := p.held && s.Holds.OfKey(p.key) == nil // the hold, since nothing was confirmed because of it
 	return queue.Exit{Again: ended}
+}
+
+// withdrawals returns the policy that ends forwards which their owners no longer permit, if the plan is frozen.
+func (p *pass) withdrawals(ctx context.Context, w front.Input, frozen plan.Plan, o awsop.Observed) (plan.Policy, error) {
+	s := p.reconciler
+	withdraw, err := front.Withdrawals{View: p.view, Loader: s.Front, Facts: s.Inventory, Compile: s.Compile}.Policy(ctx, w,
+		frozen, o)
+	if !policy.Frozen(frozen) || err != nil {
+		return withdraw, err
+	}
+	p.outdated = s.Index.Update(p.key, p.indexedAt, p.view.Reads()) || p.outdated
+	return withdraw, p.view.Err()
 }
 
 // errConsentChanged is the error of a pass that rests on a consent which AWS no longer has.

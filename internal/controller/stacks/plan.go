@@ -29,6 +29,7 @@ type basis struct {
 	observed awsop.Observed
 	foreign  map[string]int // targets of other clusters by target group; see foreignTargets
 	approved plan.Policy    // a final policy, which refuses a plan that users must approve
+	withdraw plan.Policy    // a final policy, which ends forwards that are no longer permitted
 }
 
 // plan returns the plan from the observed to the compiled stack, under the policies that apply to each plan.
@@ -55,7 +56,7 @@ func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Pol
 	key, desired := from.key, from.compiled.Stack
 	return front.PlanPolicies{
 		Owner: key.Owner, Input: from.input, Compiled: from.compiled, Observed: from.observed,
-		Withhold: s.withhold(key, from.compiled, from.observed), Approved: from.approved,
+		Withhold: s.withhold(key, from.compiled, from.observed), Approved: from.approved, Withdraw: from.withdraw,
 		DelayCertificates: s.delayCertificates(key, desired),
 		RefusePlan: func(p plan.Plan) plan.Plan {
 			p, refused := s.refusePlan(key, from.input, desired, p)

@@ -42,17 +42,18 @@ func showsPlan(key string) bool {
 }
 
 // dryRun shows what the controller would do if the objects under dry run were deployed: an annotation has the stack,
-// and an event counts the steps. It writes nothing to AWS.
-func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) error {
+// and an event counts the steps. It writes nothing to AWS, and returns what the plan is made of; nil = there is no plan.
+func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) (*basis, error) {
 	before := s.MemoryOf(key)
 	r := w.DryRun
 	kind := owner.Of(key.Owner)
 	c, _, err := s.compiler().Compile(ctx, key, r.Input(), before)
 	if err != nil {
-		return fmt.Errorf("dry run of %s: %w", key, err)
+		return nil, fmt.Errorf("dry run of %s: %w", key, err)
 	}
 	outcome := "it cannot be built"
 	var shown diag.List
+	var deployable *basis
 	if c.Stack == nil {
 		for _, o := range r.Objects {
 			s.writePlan(ctx, o, nil)
@@ -60,9 +61,10 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	} else {
 		observed, err := s.observe(ctx, key, c.Stack, w)
 		if err != nil {
-			return fmt.Errorf("dry run of %s: %w", key, err)
+			return nil, fmt.Errorf("dry run of %s: %w", key, err)
 		}
-		p := diff.Stack(c.Stack, c.Keep, observed, s.Options).Under(s.delayCertificates(key, c.Stack))
+		deployable = &basis{key: key, input: r.Input(), compiled: c, observed: observed}
+		p := diff.Stack(c.Stack, c.Keep, observed.Clone(), s.Options).Under(s.delayCertificates(key, c.Stack))
 		outcome = "deploying it would change nothing"
 		if !p.Empty() {
 			outcome = "deploying it means " + p.Summary().String()
@@ -96,7 +98,7 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	s.Metrics.CountFindings(s.Front.Owner(), found)
 	s.Reporter.Report(dryRunOf(key), reporting.Report{Waiting: objectsOf(r.Objects), Found: found})
 	s.decideDryRun(key, w, append(c.Diagnostics, found...))
-	return nil
+	return deployable, nil
 }
 
 // decideDryRun hands over the statuses of a Gateway of which nothing is deployed: the decisions about it, and that it

@@ -367,6 +367,15 @@ func (l *Loaded) ClassOwnership() (out intent.Field[string]) {
 	return out
 }
 
+// ClassObserves reports whether the configuration of the class says that load balancers are only observed. The
+// configuration of the Gateway itself does not count.
+func (l *Loaded) ClassObserves() bool {
+	if len(l.configurations) < 2 || l.configurations[1] == nil {
+		return false
+	}
+	return l.configurations[1].Annotations[string(annotation.ClassOwnership)] == annotation.ObservedIt
+}
+
 // ClassApprovals returns the digests of takeovers that the configuration of the class approves. The configuration of
 // the Gateway itself does not count: it belongs to those who ask for the approval.
 func (l *Loaded) ClassApprovals() []string {

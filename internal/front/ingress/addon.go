@@ -36,8 +36,9 @@ func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns 
 	out.WebACLName = filled(t.text(spec.WAFv2ACLName, "spec.wafv2AclName", annotation.WebACLName))
 	out.WebACL = filled(t.text(spec.WAFv2ACLArn, "spec.wafv2AclArn", annotation.WebACLARN))
 	if spec.WAFv2ACLArn != "" && spec.WAFv2ACLName == "" { // of one object, a name comes before an ARN
-		t.overruled(t.read, annotation.WebACLName, t.params("spec.wafv2AclArn"), lost(annotation.WebACLName,
+		code, text := overruledBy(annotation.WebACLName, t.params("spec.wafv2AclArn"), lost(annotation.WebACLName,
 			split(out.WebACLName.Value), nil))
+		t.read.Overruled(annotation.WebACLName, code, text, removeOverruled)
 		out.WebACLName = intent.Field[string]{}
 	}
 	t.refuseClassicWebACL(out)

@@ -90,14 +90,19 @@ func split(raw string) (out []string) {
 	return out
 }
 
-// overruled notes that a class parameter overrides an annotation. It is a warning if a guard is lost.
+// overruled notes that a class parameter overrides an annotation.
 func (t *translation) overruled(r annotation.Reader, k annotation.Key, by intent.Source, lost string) {
-	text := fmt.Sprintf("annotation %s has no effect: %s overrides it", k, by.Place())
+	code, text := overruledBy(k, by, lost)
+	r.Note(k, code, text, removeOverruled)
+}
+
+// overruledBy is the note about an annotation that a class parameter overrides. It is a warning if a guard is lost.
+func overruledBy(k annotation.Key, by intent.Source, lost string) (code diag.Code, text string) {
+	text = fmt.Sprintf("annotation %s has no effect: %s overrides it", k, by.Place())
 	if lost != "" {
-		r.Note(k, diag.GuardNotApplied, text+", "+lost, removeOverruled)
-		return
+		return diag.GuardNotApplied, text + ", " + lost
 	}
-	r.Ignored(k, text, removeOverruled)
+	return diag.IgnoredSetting, text
 }
 
 // lost says which guard is lost if a class parameter overrides an annotation with other values; empty if none is.

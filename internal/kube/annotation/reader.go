@@ -243,10 +243,10 @@ func (r Reader) Ignored(k Key, text, remedy string) {
 	r.Note(k, diag.IgnoredSetting, text, remedy)
 }
 
-// Overruled notes that an annotation has no effect because of a setting that protects.
-func (r Reader) Overruled(k Key, text, remedy string) {
+// Overruled is Note about an annotation that has no effect because of a setting that protects.
+func (r Reader) Overruled(k Key, code diag.Code, text, remedy string) {
 	if _, source, ok := r.Raw(k); ok {
-		d := diag.New(source.Object(), source.Path(), diag.IgnoredSetting, text, remedy)
+		d := diag.New(source.Object(), source.Path(), code, text, remedy)
 		d.Guard = true
 		r.findings.Add(d)
 	}

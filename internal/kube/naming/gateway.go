@@ -2,6 +2,7 @@ package naming
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -64,6 +65,13 @@ func GatewayTargetGroups(gateway stack.ID, kind, namespace, name string) []strin
 	route := namespace + "-" + name
 	return slices.Compact([]string{
 		gatewayTargetGroups(gateway, kind, route), gatewayTargetGroups(shortGateway(gateway), kind, shorten(route, maxPart)),
+	})
+}
+
+// IsTargetGroupOf reports whether an identity can be that of a target group of a route.
+func IsTargetGroupOf(id string, gateway stack.ID, kind, namespace, name string) bool {
+	return slices.ContainsFunc(GatewayTargetGroups(gateway, kind, namespace, name), func(beginning string) bool {
+		return strings.HasPrefix(id, beginning)
 	})
 }
 

@@ -204,13 +204,22 @@ func (s *planning) diff(ctx context.Context, result *Result, needs *stack.Stack,
 		return err
 	}
 	withheld, assumed := withhold(ctx, compiled, o, s.Config, s.Cluster)
-	each, final := front.PlanPolicies{Owner: key.Owner, Input: w, Compiled: compiled, Observed: o, Withhold: withheld,
-		Approved: approved}.InOrder()
+	policies := front.PlanPolicies{Owner: key.Owner, Input: w, Compiled: compiled, Observed: o, Withhold: withheld,
+		Approved: approved}
 	plan := func() {
+		each, final := policies.InOrder()
 		result.Plan = diff.Stack(compiled.Stack, compiled.Keep, o.Clone(), opt).Under(each...).Under(final...)
 		result.DriftAssumed = assumed && len(result.Plan.Withheld) > 0
 	}
 	plan()
+	if policy.Frozen(result.Plan) {
+		policies.Withdraw, err = front.Withdrawals{View: s.view, Loader: s.loaders[key.Owner], Facts: s.Account,
+			Compile: s.compile}.Policy(ctx, w, result.Plan, o)
+		if err != nil {
+			return fmt.Errorf("%s: forwards that are no longer permitted: %w", key, err)
+		}
+		plan()
+	}
 	if s.Cluster.Recorded == nil {
 		return nil
 	}
