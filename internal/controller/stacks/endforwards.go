@@ -12,17 +12,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
 )
 
-// endForwards ends the forwards of a Gateway under dry run that their owners no longer permit. Nothing else of what is
+// endForwards ends the forwards of objects under dry run that their owners no longer permit. Nothing else of what is
 // deployed changes.
 func (p *pass) endForwards(ctx context.Context, from basis) error {
 	s := p.reconciler
+	if s.Holds.OfKey(p.key) != nil {
+		return nil
+	}
 	steps := diff.Stack(from.compiled.Stack, from.compiled.Keep, from.observed.Clone(), s.Options).Under(
 		policy.RefuseAll(plan.Guard{Code: diag.DryRun, Text: "dry run"}))
 	withdraw, err := p.withdrawals(ctx, from.input, steps, from.observed)
 	if err != nil {
 		return fmt.Errorf("forwards of %s that are no longer permitted: %w", p.key, err)
 	}
-	steps, _ = s.refusePlan(p.key, from.input, from.compiled.Stack, steps.Under(withdraw))
+	steps = steps.Under(withdraw)
 	steps.Steps = slices.DeleteFunc(slices.Clone(steps.Steps), func(step plan.Step) bool { return step.Guard != nil })
 	if steps.Empty() {
 		return nil

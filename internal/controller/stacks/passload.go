@@ -81,7 +81,7 @@ func (p *pass) endIfNothing(ctx context.Context) queue.Exit {
 		s.Reporter.End(dryRunOf(key))
 	} else if deployable, err := s.dryRun(ctx, key, p.input); err != nil {
 		return queue.Ended(reconcile.Result{}, err)
-	} else if deployable != nil && p.input.Nothing() { // what is deployed has no other pass
+	} else if deployable != nil { // the rest of the pass keeps what is deployed
 		if err := p.endForwards(ctx, *deployable); err != nil {
 			return queue.Ended(reconcile.Result{}, err)
 		}

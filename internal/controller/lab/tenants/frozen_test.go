@@ -1,12 +1,23 @@
 package tenants
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
 // freezes are the annotations by which the owner of a Gateway freezes its load balancer.
@@ -51,6 +62,12 @@ func TestFrozenGatewayEndsWithdrawnGrant(t *testing.T) {
 						l.Restart()
 						l.SettleWeb()
 					}
+					for _, o := range lab.GatewayObjects(t, strings.TrimSpace(grantToTeam)) {
+						change := objects.ChangeOf(objects.ReferenceGrant, o, nil)
+						if key := l.WebKeys()[0]; !slices.Contains(l.ReconcilerOf(key).Index.Affected(change), key) {
+							t.Error("the end of the ReferenceGrant begins no pass")
+						}
+					}
 					l.Discard(grantToTeam)
 					l.SettleWeb()
 					if got := l.Answers("/theirs"); strings.Contains(got, "mal-web") {
@@ -61,6 +78,154 @@ func TestFrozenGatewayEndsWithdrawnGrant(t *testing.T) {
 					}
 					if got := l.Answers("/second"); strings.Contains(got, "team-web") {
 						t.Errorf("the edit of a frozen Gateway's route is deployed: %s", got)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestFrozenNetworkGatewayEndsWithdrawnGrant is the same for the port of a network load balancer, which keeps its other
+// target groups, and ends without any.
+func TestFrozenNetworkGatewayEndsWithdrawnGrant(t *testing.T) {
+	t.Parallel()
+	tcp := strings.NewReplacer("HTTPRoute", "TCPRoute", "gatewayClassName: alb", "gatewayClassName: nlb", "protocol: HTTP",
+		"protocol: TCP")
+	for name, value := range freezes() {
+		for _, own := range []string{"", "{name: web, port: 80}, "} {
+			l := lab.NewGateway(t, tcp.Replace(sharedGateway+grantToTeam)+
+				"\nTCPRoute team/mixed {spec: {parentRefs: [{name: web, namespace: shop}], rules: [{backendRefs: ["+own+
+				"{name: web, namespace: mal, port: 80}]}]}}")
+			l.SettleWeb()
+			freeze(l, name, value)
+			if got := l.Answers("/"); !strings.Contains(got, "mal-web") {
+				t.Fatalf("%s: with the grant, the port is answered by %s", name, got)
+			}
+			l.Discard(tcp.Replace(grantToTeam))
+			l.SettleWeb()
+			if got := l.Answers("/"); strings.Contains(got, "mal-web") || strings.Contains(got, "team-web") != (own != "") {
+				t.Errorf("%s: without the grant, the port is answered by %s\n%s", name, got, strings.Join(l.Events, "\n"))
+			}
+		}
+	}
+}
+
+// TestFrozenGatewayKeepsPermittedForwards has routes of a frozen Gateway deleted, and unrelated grants withdrawn: what is
+// still permitted stays.
+func TestFrozenGatewayKeepsPermittedForwards(t *testing.T) {
+	t.Parallel()
+	const unrelated = "\nReferenceGrant mal/shop {spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, " +
+		"namespace: shop}], to: [{group: \"\", kind: Service}]}}"
+	for name, value := range freezes() {
+		l := lab.NewGateway(t, sharedGateway+grantToTeam+unrelated+mixedRoute("/first", ""))
+		l.SettleWeb()
+		freeze(l, name, value)
+		l.Discard(unrelated)
+		l.SettleWeb()
+		l.Discard(mixedRoute("/first", ""))
+		l.SettleWeb()
+		if theirs, own := l.Answers("/theirs"), l.Answers("/first"); !strings.Contains(theirs, "mal-web") ||
+			!strings.Contains(own, "team-web") {
+			t.Errorf("%s: /theirs is answered by %s, /first by %s", name, theirs, own)
+		}
+		l.Discard(grantToTeam)
+		l.SettleWeb()
+		if theirs, own := l.Answers("/theirs"), l.Answers("/first"); strings.Contains(theirs, "mal-web") ||
+			!strings.Contains(own, "team-web") {
+			t.Errorf("%s: without the grant, /theirs is answered by %s, /first by %s", name, theirs, own)
+		}
+	}
+}
+
+// TestAdministratorsFreezeEndsNoForward has an administrator freeze a Gateway, by a hold or by its class, while namespace
+// mal withdraws its ReferenceGrant.
+func TestAdministratorsFreezeEndsNoForward(t *testing.T) {
+	t.Parallel()
+	for _, by := range []string{"hold", "class", "own configuration"} {
+		classes := strings.Replace(sharedGateway, "controllerName: gateway.k8s.aws/alb", "controllerName: gateway.k8s.aws/alb, "+
+			"parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: kube-system, name: class}", 1)
+		classes = strings.Replace(classes, "gatewayClassName: alb", "gatewayClassName: alb, infrastructure: {parametersRef: "+
+			"{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: own}}", 1)
+		l := lab.NewGateway(t, classes+"\nLoadBalancerConfiguration kube-system/class {spec: {}}\n"+
+			"LoadBalancerConfiguration shop/own {spec: {}}"+grantToTeam+mixedRoute("/first", ""))
+		l.Holds = hold.NewBook(l.Clock.Now)
+		l.Holds.Set(nil)
+		l.Restart()
+		l.SettleWeb()
+		configuration := func(namespace, name string) {
+			c := &configv1.LoadBalancerConfiguration{}
+			l.Must(l.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, c))
+			c.Annotations = map[string]string{"elbv2.k8s.aws/ownership": "observed"}
+			l.Must(l.Client.Update(t.Context(), c))
+		}
+		switch by {
+		case "hold":
+			freeze(l, "ownership", "observed")
+			l.Holds.Set(map[string]string{"all": hold.Hold{Until: l.Clock.Now().Add(time.Hour), Reason: "x"}.Value()})
+		case "class":
+			freeze(l, "ownership", "observed")
+			configuration("kube-system", "class")
+		default:
+			configuration("shop", "own")
+		}
+		l.SettleWeb()
+		l.Discard(grantToTeam)
+		l.SettleWeb()
+		if got := l.Answers("/theirs"); strings.Contains(got, "mal-web") != (by != "own configuration") {
+			t.Errorf("frozen by %s, /theirs is answered by %s\n%s", by, got, strings.Join(l.Events, "\n"))
+		}
+	}
+}
+
+// TestFrozenIngressEndsForwardsThatFlagsForbid narrows the flags about target groups while an Ingress that names one of
+// another owner is frozen, before or after an edit that no longer names it.
+func TestFrozenIngressEndsForwardsThatFlagsForbid(t *testing.T) {
+	t.Parallel()
+	for _, frozen := range []string{"ownership: observed", "approved-plan: none", "dry-run: true"} {
+		for flag, tags := range map[string]map[string]string{"--external-target-groups": nil,
+			"--cross-namespace-target-groups": {"elbv2.k8s.aws/cluster": "demo-cluster",
+				"ingress.k8s.aws/stack": "vic/app", "ingress.k8s.aws/resource": "vic/app-app:80"}} {
+			for _, edited := range []bool{false, true} {
+				name := frozen + ", " + flag + map[bool]string{true: ", edited"}[edited]
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("a"))
+					group := l.TargetGroup(elbtypes.TargetTypeEnumIp)
+					add := &elbv2.AddTagsInput{ResourceArns: []string{group}}
+					for k, v := range tags {
+						add.Tags = append(add.Tags, elbtypes.Tag{Key: &k, Value: &v})
+					}
+					if len(tags) > 0 {
+						_, err := l.Sim.Balancing.AddTags(t.Context(), add)
+						l.Must(err)
+					}
+					l.Checkpointed = true
+					l.Flags(flag + "=shop=*")
+					i := lab.Ingress("web", map[string]string{
+						"actions.split": `{"type":"forward","targetGroupName":"theirs"}`}, "a", "split")
+					i.Spec.Rules[0].HTTP.Paths[1].Backend.Service.Port = networkingv1.ServiceBackendPort{Name: "use-annotation"}
+					l.Create(i)
+					l.Settle(lab.Key("web"))
+					forwards := func() int {
+						text, err := json.Marshal(l.Sim.Resources().LoadBalancers[0].Listeners[0].Rules)
+						l.Must(err)
+						return strings.Count(string(text), group)
+					}
+					key, value, _ := strings.Cut(frozen, ": ")
+					l.Annotate("web", key, value)
+					l.Settle(lab.Key("web"))
+					if edited {
+						l.Annotate("web", "actions.split", `{"type":"fixed-response","fixedResponseConfig":{"statusCode":"200"}}`)
+						l.Settle(lab.Key("web"))
+					}
+					if forwards() == 0 {
+						t.Fatalf("the rule does not forward\n%s", strings.Join(l.Events, "\n"))
+					}
+					rules := len(l.Sim.Resources().LoadBalancers[0].Listeners[0].Rules)
+					l.Flags(flag + "=other=*")
+					l.Settle(lab.Key("web"))
+					if forwards() > 0 || len(l.Sim.Resources().LoadBalancers[0].Listeners[0].Rules) != rules {
+						t.Errorf("the rule still forwards\n%s", strings.Join(l.Events, "\n"))
 					}
 				})
 			}
