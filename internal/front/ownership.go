@@ -51,8 +51,8 @@ func (w Input) owning(of stack.Owner, ownership string) (out []metav1.Object) {
 // Observes reports whether nothing is to be written to AWS for the load balancer: an object that decides says so.
 func (w Input) Observes(of stack.Owner) bool { return len(w.owning(of, annotation.ObservedIt)) > 0 }
 
-// observedByClass reports whether class parameters, which administrators write, say that nothing is to be written to AWS
-// for the load balancer.
+// observedByClass reports whether class parameters, which administrators write, say that nothing is to be written to
+// AWS for the load balancer.
 func (w Input) observedByClass(of stack.Owner) bool {
 	return !w.OwnConfiguration && slices.ContainsFunc(w.owning(of, annotation.ObservedIt), func(o metav1.Object) bool {
 		_, ofClass := w.policy(o, annotation.ClassOwnership)

@@ -35,13 +35,8 @@ type PlanPolicies struct {
 func (p PlanPolicies) InOrder() (each, final []plan.Policy) {
 	missing := func(p plan.Policy) bool { return p == nil }
 	each = []plan.Policy{policy.Protect(p.Input.Protected, p.Observed), p.DelayCertificates, p.Withhold, p.seniorFirst()}
-	final = append(p.freezing(), p.Withdraw, p.RefusePlan)
+	final = []plan.Policy{Observation(p.Input, p.Owner), p.Approved, p.Withdraw, p.RefusePlan}
 	return slices.DeleteFunc(each, missing), slices.DeleteFunc(final, missing)
-}
-
-// freezing are the policies by which objects of the load balancer refuse a plan.
-func (p PlanPolicies) freezing() []plan.Policy {
-	return []plan.Policy{Observation(p.Input, p.Owner), p.Approved}
 }
 
 // seniorFirst orders the creation of rules, if AWS may not allow all of them: those of the members that joined first

@@ -24,8 +24,8 @@ func TestPlanPoliciesApplyInOrder(t *testing.T) {
 	}{
 		"command line": {of, []string{"drift", "approval"}},
 		"controller": {PlanPolicies{Owner: of.Owner, Withhold: of.Withhold, Approved: of.Approved,
-			DelayCertificates: note("certificates"), RefusePlan: note("hold")},
-			[]string{"certificates", "drift", "approval", "hold"}},
+			DelayCertificates: note("certificates"), Withdraw: note("withdrawals"), RefusePlan: note("hold")},
+			[]string{"certificates", "drift", "approval", "withdrawals", "hold"}},
 	} {
 		got = nil
 		each, final := c.policies.InOrder()

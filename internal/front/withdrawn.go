@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -27,18 +28,31 @@ type Withdrawals struct {
 	Compile compile.Config
 }
 
-// Policy returns the policy that ends these forwards. It must come after the policies that freeze a load balancer. p is
-// the plan under those. The policy changes no plan that nobody freezes, or that class parameters of administrators
-// freeze.
-func (s Withdrawals) Policy(ctx context.Context, w Input, p plan.Plan, o awsop.Observed) (plan.Policy, error) {
+// Policy returns the policy that ends these forwards, and narrows the load balancer to its class parameters. It must
+// come after the policies that freeze a load balancer. p is the plan under those. The policy changes no plan that nobody
+// freezes, or that class parameters freeze.
+func (s Withdrawals) Policy(ctx context.Context, w Input, compiled compile.Result, p plan.Plan, o awsop.Observed) (
+	plan.Policy, error) {
 	if w.observedByClass(o.Key.Owner) || !policy.Frozen(p) {
 		return policy.None, nil
 	}
 	why, err := s.find(ctx, w, o)
-	return policy.Withdraw(o, why, func(tags map[string]string) bool {
+	withdraw := policy.Withdraw(o, why, func(tags map[string]string) bool {
 		of, _, ours := naming.StackOf(s.Compile.Cluster, "", tags)
 		return ours && of == o.Key
-	}), err
+	})
+	return func(p plan.Plan) plan.Plan { return p.Under(withdraw, narrow(w, compiled, o)) }, err
+}
+
+// narrow is the policy that binds a frozen load balancer to class parameters.
+func narrow(w Input, compiled compile.Result, o awsop.Observed) plan.Policy {
+	return policy.NarrowToClass(o, compiled.Stack, func(r stack.Ref, field string) bool {
+		of := compiled.Origins[r].Fields[field].Object()
+		return of.Kind == string(objects.IngressClassParams) || of != (diag.Object{}) &&
+			slices.ContainsFunc(w.LoadBalancer.Members, func(m intent.Member) bool {
+				return m.ClassConfiguration.Object() == of
+			})
+	})
 }
 
 // find returns why target groups may no longer be forwarded to, by ARN. What is not known is no reason.

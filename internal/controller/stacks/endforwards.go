@@ -21,7 +21,7 @@ func (p *pass) endForwards(ctx context.Context, from basis) error {
 	}
 	steps := diff.Stack(from.compiled.Stack, from.compiled.Keep, from.observed.Clone(), s.Options).Under(
 		policy.RefuseAll(plan.Guard{Code: diag.DryRun, Text: "dry run"}))
-	withdraw, err := p.withdrawals(ctx, from.input, steps, from.observed)
+	withdraw, err := p.withdrawals(ctx, from, steps)
 	if err != nil {
 		return fmt.Errorf("forwards of %s that are no longer permitted: %w", p.key, err)
 	}

@@ -262,7 +262,7 @@ func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 	from := p.basis(nil)
 	from.approved = approved
 	frozen := p.plan.Under(front.Observation(p.input, p.key.Owner), approved)
-	if from.withdraw, err = p.withdrawals(ctx, p.input, frozen, p.observed); err != nil {
+	if from.withdraw, err = p.withdrawals(ctx, p.basis(nil), frozen); err != nil {
 		return p.unread(ctx, err)
 	}
 	_, final := s.policies(from, func() { p.stopped = true })
@@ -273,10 +273,10 @@ func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 }
 
 // withdrawals returns the policy that ends forwards which their owners no longer permit, if the plan is frozen.
-func (p *pass) withdrawals(ctx context.Context, w front.Input, frozen plan.Plan, o awsop.Observed) (plan.Policy, error) {
+func (p *pass) withdrawals(ctx context.Context, from basis, frozen plan.Plan) (plan.Policy, error) {
 	s := p.reconciler
-	withdraw, err := front.Withdrawals{View: p.view, Loader: s.Front, Facts: s.Inventory, Compile: s.Compile}.Policy(ctx, w,
-		frozen, o)
+	withdraw, err := front.Withdrawals{View: p.view, Loader: s.Front, Facts: s.Inventory, Compile: s.Compile}.Policy(ctx,
+		from.input, from.compiled, frozen, from.observed)
 	if !policy.Frozen(frozen) || err != nil {
 		return withdraw, err
 	}

@@ -42,7 +42,8 @@ func showsPlan(key string) bool {
 }
 
 // dryRun shows what the controller would do if the objects under dry run were deployed: an annotation has the stack,
-// and an event counts the steps. It writes nothing to AWS, and returns what the plan is made of; nil = there is no plan.
+// and an event counts the steps. It writes nothing to AWS, and returns what the plan is made of; nil = there is no
+// plan.
 func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) (*basis, error) {
 	before := s.MemoryOf(key)
 	r := w.DryRun

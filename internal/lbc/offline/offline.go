@@ -214,7 +214,7 @@ func (s *planning) diff(ctx context.Context, result *Result, needs *stack.Stack,
 	plan()
 	if policy.Frozen(result.Plan) {
 		policies.Withdraw, err = front.Withdrawals{View: s.view, Loader: s.loaders[key.Owner], Facts: s.Account,
-			Compile: s.compile}.Policy(ctx, w, result.Plan, o)
+			Compile: s.compile}.Policy(ctx, w, compiled, result.Plan, o)
 		if err != nil {
 			return fmt.Errorf("%s: forwards that are no longer permitted: %w", key, err)
 		}

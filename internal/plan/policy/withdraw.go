@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Frozen reports whether objects of the load balancer refuse steps of a plan: they only observe, ask for an approval, or
-// are under dry run.
+// Frozen reports whether objects of the load balancer refuse steps of a plan: they only observe, ask for an approval,
+// or are under dry run.
 func Frozen(p plan.Plan) bool {
 	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
 		return s.Guard != nil && slices.Contains([]diag.Code{

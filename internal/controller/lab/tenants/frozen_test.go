@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
@@ -110,8 +112,8 @@ func TestFrozenNetworkGatewayEndsWithdrawnGrant(t *testing.T) {
 	}
 }
 
-// TestFrozenGatewayKeepsPermittedForwards has routes of a frozen Gateway deleted, and unrelated grants withdrawn: what is
-// still permitted stays.
+// TestFrozenGatewayKeepsPermittedForwards has routes of a frozen Gateway deleted, and unrelated grants withdrawn: what
+// is still permitted stays.
 func TestFrozenGatewayKeepsPermittedForwards(t *testing.T) {
 	t.Parallel()
 	const unrelated = "\nReferenceGrant mal/shop {spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, " +
@@ -137,13 +139,14 @@ func TestFrozenGatewayKeepsPermittedForwards(t *testing.T) {
 	}
 }
 
-// TestAdministratorsFreezeEndsNoForward has an administrator freeze a Gateway, by a hold or by its class, while namespace
-// mal withdraws its ReferenceGrant.
+// TestAdministratorsFreezeEndsNoForward has an administrator freeze a Gateway, by a hold or by its class, while
+// namespace mal withdraws its ReferenceGrant.
 func TestAdministratorsFreezeEndsNoForward(t *testing.T) {
 	t.Parallel()
 	for _, by := range []string{"hold", "class", "own configuration"} {
-		classes := strings.Replace(sharedGateway, "controllerName: gateway.k8s.aws/alb", "controllerName: gateway.k8s.aws/alb, "+
-			"parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: kube-system, name: class}", 1)
+		const controller = "controllerName: gateway.k8s.aws/alb"
+		classes := strings.Replace(sharedGateway, controller, controller+
+			", parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: kube-system, name: class}", 1)
 		classes = strings.Replace(classes, "gatewayClassName: alb", "gatewayClassName: alb, infrastructure: {parametersRef: "+
 			"{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: own}}", 1)
 		l := lab.NewGateway(t, classes+"\nLoadBalancerConfiguration kube-system/class {spec: {}}\n"+
@@ -228,6 +231,78 @@ func TestFrozenIngressEndsForwardsThatFlagsForbid(t *testing.T) {
 						t.Errorf("the rule still forwards\n%s", strings.Join(l.Events, "\n"))
 					}
 				})
+			}
+		}
+	}
+}
+
+// TestFrozenIngressIsBoundByNarrowedClass narrows class parameters while an Ingress of the class is frozen.
+func TestFrozenIngressIsBoundByNarrowedClass(t *testing.T) {
+	t.Parallel()
+	for _, frozen := range []string{"ownership: observed", "approved-plan: none", "dry-run: true"} {
+		for _, edited := range []bool{false, true} {
+			t.Run(frozen+map[bool]string{true: ", edited"}[edited], func(t *testing.T) {
+				t.Parallel()
+				l := lab.NewKeeper(t, append(classWith("alb", v1beta1.IngressClassParamsSpec{}), lab.Service("a"))...)
+				l.GuardAccount()
+				certificate := l.Certify("web.example.com")
+				l.Create(openWeb(certificate))
+				l.Settle(lab.Key("web"))
+				key, value, _ := strings.Cut(frozen, ": ")
+				l.Annotate("web", key, value)
+				l.Settle(lab.Key("web"))
+				if edited {
+					l.Annotate("web", "listen-ports", `[{"HTTP":80},{"HTTPS":443},{"HTTP":8080}]`)
+					l.Annotate("web", "load-balancer-attributes", "idle_timeout.timeout_seconds=200")
+					l.Settle(lab.Key("web"))
+				}
+				before := l.Sim.Resources()
+				params := &v1beta1.IngressClassParams{}
+				l.Must(l.Client.Get(t.Context(), client.ObjectKey{Name: "alb"}, params))
+				params.Spec = v1beta1.IngressClassParamsSpec{InboundCIDRs: []string{"10.0.0.0/8"},
+					SSLPolicy: "ELBSecurityPolicy-TLS13-1-2-2021-06", WAFv2ACLArn: before.WebACLs[0].ARN}
+				want := strings.NewReplacer("0.0.0.0/0", "10.0.0.0/8", "TLS13-1-1-2021-06", "TLS13-1-2-2021-06", "web ACLs []",
+					"web ACLs ["+before.WebACLs[0].ARN+"]").Replace(choices(l))
+				l.Must(l.Client.Update(t.Context(), params))
+				l.Settle(lab.Key("web"))
+				if got := choices(l); got != want {
+					t.Errorf("got:\n%swant:\n%s%s", got, want, strings.Join(l.Events, "\n"))
+				}
+				mark := l.Mark()
+				l.Settle(lab.Key("web"))
+				if w := l.Writes(mark); len(w) > 0 {
+					t.Errorf("the next pass writes %v", w)
+				}
+			})
+		}
+	}
+}
+
+// TestFrozenGatewayIsBoundByNarrowedClass narrows the configuration of a GatewayClass while a Gateway of it is frozen.
+// What the administrator opens stays closed.
+func TestFrozenGatewayIsBoundByNarrowedClass(t *testing.T) {
+	t.Parallel()
+	const class = "LoadBalancerConfiguration kube-system/class {spec: {sourceRanges: [%s]}}"
+	for name, value := range freezes() {
+		for ranges, want := range map[string][]string{"10.1.0.0/16": {"10.1.0.0/16"}, "0.0.0.0/0": {"10.0.0.0/8"}} {
+			l := lab.NewGateway(t, "GatewayClass /ours {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: "+
+				"gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: kube-system, name: class}}}\n"+
+				fmt.Sprintf(class, "10.0.0.0/8")+"\nGateway shop/web {spec: {gatewayClassName: ours, listeners: [{name: http, "+
+				"port: 80, protocol: HTTP}]}}")
+			l.SettleWeb()
+			freeze(l, name, value)
+			l.Apply(fmt.Sprintf(class, ranges))
+			l.SettleWeb()
+			var got []string
+			for _, g := range l.Sim.Resources().SecurityGroups {
+				for _, r := range g.Ingress {
+					if strings.HasPrefix(g.Name, "k8s-shop") {
+						got = append(got, r.Peer)
+					}
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s, %s: %v, want %v\n%s", name, ranges, got, want, strings.Join(l.Events, "\n"))
 			}
 		}
 	}
