@@ -55,7 +55,7 @@ func TestWithdrawEndsForwardsOfFrozenPlans(t *testing.T) {
 		o    awsop.Observed
 		want []string
 	}{
-		"observed":       {frozenBy(diag.OnlyObserved), observed(stack.Application, mine, nil, nil, forward("theirs")), both},
+		"observed": {frozenBy(diag.OnlyObserved), observed(stack.Application, mine, nil, nil, forward("theirs")), both},
 		"not approved": {frozenBy(diag.PlanNotApproved),
 			observed(stack.Application, mine, nil, nil, forward("theirs")), both},
 		"dry run": {frozenBy(diag.DryRun),
