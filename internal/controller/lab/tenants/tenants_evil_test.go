@@ -39,7 +39,7 @@ func (e *evil) acts(step int) {
 		e.n.Must(e.n.Client.Update(e.n.Context(), params))
 	}
 	for range 1 + e.IntN(3) {
-		switch e.IntN(7) {
+		switch e.IntN(9) {
 		case 0:
 			e.create(e.binding())
 		case 1:
@@ -56,8 +56,27 @@ func (e *evil) acts(step int) {
 			e.leaves()
 		case 6:
 			e.edits()
+		case 7, 8:
+			e.create(e.atGate()...)
 		}
 	}
+}
+
+// atGate are objects at Gateway gate of namespace shop, or that routes at it could use.
+func (e *evil) atGate() []client.Object {
+	backend := e.pick("{name: evil, port: 80}", "{name: web, port: 80}", "{name: web, namespace: shop, port: 80}",
+		"{name: missing, port: 80}", "{name: odd_name, port: 0}")
+	return lab.GatewayObjects(e.n, e.pick(
+		"HTTPRoute mal/"+e.name()+" {spec: {parentRefs: [{name: gate, namespace: shop}], hostnames: ["+
+			e.pick("hers.example.com", "\"*.example.com\"", "mal.example.com")+"], rules: [{matches: [{path: {type: "+
+			e.pick("PathPrefix", "Exact", "RegularExpression")+", value: "+e.pick("/", "/edited", "/own", "\"(\"")+
+			"}}], backendRefs: ["+backend+", "+backend+"]}]}}",
+		"GRPCRoute mal/"+e.name()+" {spec: {parentRefs: [{name: gate, namespace: shop}], rules: [{backendRefs: ["+backend+
+			"]}]}}",
+		"ReferenceGrant mal/"+e.name()+" {spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: mal}], "+
+			"to: [{group: \"\", kind: Service}]}}",
+		"TargetGroupConfiguration mal/"+e.name()+" {spec: {targetReference: {name: "+e.pick("evil", "web")+
+			"}, defaultConfiguration: {targetGroupName: "+e.groupName()+", targetType: ip}}}"))
 }
 
 // create creates objects in namespace mal, unless there are such.
@@ -136,6 +155,12 @@ func (e *evil) pods() []client.Object {
 		}
 	}
 	return all
+}
+
+// groupName is the name of such a target group, or another one.
+func (e *evil) groupName() string {
+	name, _ := e.group()
+	return e.pick(name, "mine")
 }
 
 // group is the name or the ARN of a target group of the tenant of shop.

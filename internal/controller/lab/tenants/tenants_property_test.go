@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // neighbours is a lab with a tenant of namespace shop, who has an Ingress in group front, a Service in group shared,
@@ -28,7 +29,32 @@ type neighbours struct {
 	theirs string // ARN of the target group that was made by hand
 }
 
-const precedingTarget = "10.0.1.77:80"
+const (
+	precedingTarget = "10.0.1.77:80"
+	herPods         = "10.0.128.5" // the beginning of the addresses of shop's pods
+)
+
+// openGate is Gateway gate of namespace shop, to which all namespaces may attach routes.
+const openGate = "Gateway shop/gate {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP, " +
+	"allowedRoutes: {namespaces: {from: All}}}]}}"
+
+// hersAtGate is the HTTPRoute of the tenant of shop at this Gateway.
+func hersAtGate(path string) string {
+	return "HTTPRoute shop/gated {spec: {parentRefs: [{name: gate}], hostnames: [hers.example.com], rules: [{matches: [" +
+		"{path: {type: PathPrefix, value: " + path + "}}], backendRefs: [{name: web, port: 80}]}]}}"
+}
+
+// gated adds Gateway gate, and the route of the tenant of shop.
+func (n neighbours) gated() neighbours {
+	n.Helper()
+	for _, o := range lab.GatewayObjects(n, lab.GatewayClasses+"\n"+openGate+"\n"+hersAtGate("/")+
+		"\nTargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {targetType: ip}}}") {
+		o.SetCreationTimestamp(metav1.Unix(1_700_000_000, 0))
+		n.Create(o)
+	}
+	n.calm()
+	return n
+}
 
 func newNeighbours(t *testing.T, checkpointed bool) neighbours {
 	t.Helper()
@@ -63,7 +89,7 @@ func (n neighbours) calm() {
 	n.Helper()
 	for i, quiet := 0, time.Duration(0); i < 60 && quiet < 12*time.Minute; i++ { // longer than new targets are awaited
 		mark := n.Mark()
-		wait, _ := n.Round(lab.FrontGroup, lab.SharedServices, ofEvil)
+		wait, _ := n.Round(lab.FrontGroup, lab.SharedServices, ofEvil, lab.GatewayKey(stack.GatewayALB, "gate"))
 		wait = min(max(wait, 10*time.Second), 2*time.Minute)
 		if quiet += wait; len(n.Writes(mark)) > 0 {
 			quiet = 0
@@ -83,10 +109,12 @@ func (n neighbours) picture() string {
 		if strings.HasPrefix(g.Name, "k8s-shop-") {
 			names[g.ARN] = g.Name
 			add("target group %s: %v, %s", g.Name, n.Targets(g.ARN), g.HealthCheck)
+		} else if g.ARN != n.theirs && strings.Contains(fmt.Sprint(n.Targets(g.ARN)), herPods) {
+			add("target group %s of others reaches her pods", g.Name)
 		}
 	}
 	hers := slices.DeleteFunc(n.Targets(n.theirs), func(target string) bool {
-		return !strings.HasPrefix(target, "10.0.128.5") && target != precedingTarget
+		return !strings.HasPrefix(target, herPods) && target != precedingTarget
 	})
 	add("target group by hand: %v", hers)
 	for _, lb := range r.LoadBalancers {
@@ -126,11 +154,13 @@ func (n neighbours) life(restarts bool, order []int, between func(step int)) (pi
 	n.Helper()
 	gone := []client.Object{lab.Ingress("web", nil), lab.Sharing("db"), lab.Binding(n.theirs, v1beta1.TargetTypeIP)}
 	gone[1].SetName("db")
+	gone = append(gone, lab.GatewayObjects(n, hersAtGate("/"))...)
 	deletes := func(i int) func() { return func() { n.Must(n.Client.Delete(n.Context(), gone[order[i]])) } }
 	for step, act := range []func(){
 		func() {},
 		func() {
 			n.Edit("web", func(i *networkingv1.Ingress) { i.Spec.Rules[0].HTTP.Paths[0].Path = "/edited" })
+			n.Apply(hersAtGate("/edited"))
 		},
 		func() {
 			for _, o := range lab.Pods("a", "10.0.128.50") {
@@ -143,7 +173,7 @@ func (n neighbours) life(restarts bool, order []int, between func(step int)) (pi
 				n.Restart()
 			}
 		},
-		deletes(0), deletes(1), deletes(2),
+		deletes(0), deletes(1), deletes(2), deletes(3),
 	} {
 		act()
 		between(step)
@@ -161,10 +191,13 @@ func TestNeighbourChangesNothingOfTenant(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 32)) //nolint:gosec // drawn to be repeated
-			checkpointed, restarts, order := r.IntN(2) == 0, r.IntN(2) == 0, r.Perm(3)
+			checkpointed, restarts, order := r.IntN(2) == 0, r.IntN(2) == 0, r.Perm(4)
 			hers := map[string]string{"multi-cluster-target-group": fmt.Sprint(r.IntN(2) == 0)}
-			alone := neighboursOf(t, checkpointed, hers).life(restarts, order, func(int) {})
-			n := neighboursOf(t, checkpointed, hers)
+			alone := neighboursOf(t, checkpointed, hers).gated().life(restarts, order, func(int) {})
+			if !strings.Contains(alone[0], "load balancer k8s-shop-gate") || !strings.Contains(alone[0], "k8s-shop-gated") {
+				t.Fatalf("the Gateway serves nothing:\n%s", alone[0])
+			}
+			n := neighboursOf(t, checkpointed, hers).gated()
 			e := &evil{Rand: r, n: n}
 			for step, got := range n.life(restarts, order, e.acts) {
 				if got != alone[step] {
