@@ -37,11 +37,13 @@ type evidence struct {
 	claims      claims
 	missingPods waits      // that do not have the address of an endpoint
 	withoutPod  bindingSet // that have endpoints without Pod
+	mistaken    waits      // of type instance, whose nodes stay registered because of a mistake
 }
 
 func (e *evidence) forget(binding types.NamespacedName) {
 	e.missingPods.note(binding, nil)
 	e.withoutPod.set(binding, false)
+	e.mistaken.note(binding, nil)
 }
 
 // claim is a pod at an address, as an EndpointSlice says.

@@ -40,6 +40,8 @@ type Resolved struct {
 	// unconfirmed: the first list of EndpointSlices or nodes since the start could not be compared with the registered
 	// targets.
 	unconfirmed bool
+	// elsewhere: the targets are nodes that forward to endpoints which are not the namespace's, so that none is wanted.
+	elsewhere bool
 }
 
 // Endpoints resolves what the binding wants registered. A binding whose newest edit led to nothing, such as a Service
@@ -48,9 +50,12 @@ type Resolved struct {
 func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (Resolved, error) {
 	of, err := b.wanted(ctx, o)
 	if of.edited != nil && b.editedSinceServed(o) {
-		return Resolved{Found: of.edited}, cmp.Or(err, of.unproven)
+		of, err = Resolved{Found: of.edited}, cmp.Or(err, of.unproven)
 	}
-	return of, err
+	if err != nil {
+		return of, err
+	}
+	return b.closeMistaken(ctx, o, of)
 }
 
 func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) (Resolved, error) {
@@ -91,7 +96,7 @@ func (b *Reconciler) behind(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 	if TargetsPods(o) {
 		of, err = b.addressEndpoints(ctx, o, svc, port)
 	} else {
-		of, err = b.nodeEndpoints(ctx, o, port)
+		of, err = b.servingNodes(ctx, o, servicePort{svc, port})
 	}
 	if k := b.memory.get(o); of.Endpoints.Len() > 0 && k.port != port {
 		k.port = port

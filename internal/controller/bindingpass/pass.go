@@ -39,7 +39,8 @@ type pass struct {
 	unowned    error     // of the read that shows whose the target group is
 	since      time.Time // when the first change came that no earlier pass has handled; zero = it is not known
 	endpoints  registrar.Endpoints
-	port       int32 // of endpoints without one
+	port       int32            // of endpoints without one
+	closed     bindings.Targets // nodes that are not wanted, as they forward to endpoints that are not the namespace's
 	found      diag.List
 	preceding  protectedTargets // targets that were registered before the binding
 	ownerKnown bool             // whether it is known who registered the targets of the group
@@ -157,6 +158,9 @@ func (p *pass) resolve(ctx context.Context) queue.Exit {
 		p.unproven = of.unproven
 		p.endpoints, p.port, p.found, known = of.Endpoints, of.Port, of.Found, of.Known
 		p.request.Emptied, p.request.Unconfirmed, p.unsure = of.emptied, of.unconfirmed, of.unsure
+		if of.elsewhere {
+			p.closed, p.endpoints = of.Targets, registrar.Endpoints{}
+		}
 	}
 	trace.SetCount("lbc.endpoints", p.endpoints.Len())
 	trace.End(err)
@@ -195,7 +199,11 @@ func (p *pass) unresolved(ctx context.Context, err error) queue.Exit {
 func (p *pass) makeRequest(ctx context.Context) queue.Exit {
 	b, o := p.reconciler, p.binding
 	b.moveScope(o)
-	preceding, err := b.precedingOf(ctx, p.whose, bindings.Targets{Endpoints: p.endpoints, Port: p.port})
+	own := p.closed
+	if own.Endpoints.Len() == 0 {
+		own = bindings.Targets{Endpoints: p.endpoints, Port: p.port}
+	}
+	preceding, err := b.precedingOf(ctx, p.whose, own)
 	if err != nil {
 		b.Changes.restore(p.name, p.since)
 		b.countFailure(o, workOf(err))

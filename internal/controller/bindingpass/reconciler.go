@@ -98,6 +98,7 @@ type Reconciler struct {
 	nodesKeeping       nodeReads // nodes by which passes keep instances that are no longer wanted
 	nodeLists          nodeLists
 	resolved           resolved
+	forwards           forwards
 	Unavailable        queue.UnavailableUnits[reconcile.Request]
 	Changes            *ChangeTimes
 	Failures           *backoff.Failures[types.NamespacedName] // attempts at targets
@@ -292,6 +293,7 @@ func (b *Reconciler) Forget(key client.ObjectKey) {
 	b.nodesRead.forget(key)
 	b.nodesKeeping.forget(key)
 	b.resolved.forget(key)
+	b.forwards.forget(key)
 	b.Failures.Forget(key)
 	b.Changes.take(key)
 	b.Writes.Forget(key)

@@ -164,11 +164,9 @@ func (b *Reconciler) ServiceEvent(name func(client.Object) string,
 		if queue.IsResync(before, after) || before != nil && after != nil && !moved && !changed(before, after) {
 			return
 		}
-		o := queue.Newest(before, after)
-		_, endpoints := o.(*discoveryv1.EndpointSlice)
-		b.wakeService(ctx, o, name(o), endpoints, q)
+		b.wakeService(ctx, name(queue.Newest(before, after)), before, after, q)
 		if moved {
-			b.wakeService(ctx, o, name(before), endpoints, q)
+			b.wakeService(ctx, name(before), before, nil, q)
 		}
 	})
 	created := h.CreateFunc
@@ -180,26 +178,35 @@ func (b *Reconciler) ServiceEvent(name func(client.Object) string,
 	return h
 }
 
-// wakeService queues the bindings of a Service. endpoints is true if its endpoints changed: then the time of the change
-// is noted for each binding.
-func (b *Reconciler) wakeService(ctx context.Context, changed client.Object, service string, endpoints bool,
+// wakeService queues the bindings of a Service, because of an event of the Service or of one of its EndpointSlices. If
+// its endpoints changed, the time of the change is noted for each binding. Bindings of type instance are queued only if
+// the endpoints decide whether nodes are registered.
+func (b *Reconciler) wakeService(ctx context.Context, service string, before, after client.Object,
 	q queue.Of[reconcile.Request]) {
 	if service == "" {
 		return
 	}
+	changed := queue.Newest(before, after)
 	var list v1beta1.TargetGroupBindingList
 	if b.Client.List(ctx, &list, client.InNamespace(changed.GetNamespace()), client.MatchingFields{ByService: service},
 		client.UnsafeDisableDeepCopy) != nil {
 		return
 	}
+	_, endpoints := changed.(*discoveryv1.EndpointSlice)
+	was, _ := before.(*discoveryv1.EndpointSlice)
+	is, _ := after.(*discoveryv1.EndpointSlice)
 	for i := range list.Items {
 		req := requestFor(&list.Items[i])
-		if endpoints {
+		switch {
+		case !endpoints:
+			b.noteCause(req, "Service", changed)
+			q.AddAfter(req, queue.Coalesce)
+		case TargetsPods(&list.Items[i]) || b.concernsNodes(ctx, &list.Items[i], was, is):
 			b.concern(q, "EndpointSlice", changed, req.NamespacedName)
-			continue
 		}
-		b.noteCause(req, "Service", changed)
-		q.AddAfter(req, queue.Coalesce)
+	}
+	for _, binding := range b.evidence.mistaken.missing(changed.GetNamespace(), anyService) {
+		q.AddAfter(reconcile.Request{NamespacedName: binding}, queue.Coalesce)
 	}
 }
 
@@ -210,19 +217,21 @@ func (b *Reconciler) CallEnded(binding stack.ID) {
 		Namespace: binding.Namespace, Name: binding.Name}})
 }
 
-// PortsChanged reports whether an update of a Service may change which ports are targets.
+// PortsChanged reports whether an update of a Service may change which ports are targets, or whether Kubernetes
+// maintains its EndpointSlices.
 func PortsChanged(before, after client.Object) bool {
 	o, okO := before.(*corev1.Service)
 	n, okN := after.(*corev1.Service)
-	return !okO || !okN || o.Spec.Type != n.Spec.Type || !equality.Semantic.DeepEqual(o.Spec.Ports, n.Spec.Ports)
+	return !okO || !okN || o.Spec.Type != n.Spec.Type || !equality.Semantic.DeepEqual(o.Spec.Ports, n.Spec.Ports) ||
+		(len(o.Spec.Selector) == 0) != (len(n.Spec.Selector) == 0)
 }
 
-// EndpointsChanged reports whether an update of an EndpointSlice changes its endpoints or ports.
+// EndpointsChanged reports whether an update of an EndpointSlice changes its endpoints or ports, or who maintains it.
 func EndpointsChanged(before, after client.Object) bool {
 	o, okO := before.(*discoveryv1.EndpointSlice)
 	n, okN := after.(*discoveryv1.EndpointSlice)
 	return !okO || !okN || !equality.Semantic.DeepEqual(o.Ports, n.Ports) || !equality.Semantic.DeepEqual(o.Endpoints,
-		n.Endpoints)
+		n.Endpoints) || o.Labels[discoveryv1.LabelManagedBy] != n.Labels[discoveryv1.LabelManagedBy]
 }
 
 // PodEvent queues the bindings that a pod's readiness gates name in two cases: its containers become ready or unready,

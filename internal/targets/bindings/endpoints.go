@@ -132,20 +132,54 @@ func (x PortEndpoints) barred(e registrar.Endpoint, nodeAt func(address string) 
 
 // forged are the findings that endpoints are not the pods that their EndpointSlices name.
 func (x PortEndpoints) forged() diag.List {
-	var refused []string
-	told := map[string]bool{}
-	for _, c := range x.Refused {
-		if text := c.Key() + " of pod " + c.Namespace + "/" + c.Pod + " (" + c.Why + ")"; !told[text] {
-			told[text] = true
-			refused = append(refused, text)
-		}
-	}
+	refused := x.refused()
 	if len(refused) == 0 {
 		return nil
 	}
 	return x.notAllowed("endpoints that EndpointSlices say to be pods are not registered: "+diag.Some(refused),
 		"name a pod of the namespace whose status has the address; name none for the address of another machine, which an "+
 			"administrator can allow with --endpoints-without-pods=%s=CIDR")
+}
+
+// refused are the endpoints that are not the pods that their EndpointSlices name, and why, each once.
+func (x PortEndpoints) refused() (texts []string) {
+	told := map[string]bool{}
+	for _, c := range x.Refused {
+		if text := c.Key() + " of pod " + c.Namespace + "/" + c.Pod + " (" + c.Why + ")"; !told[text] {
+			told[text] = true
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// Forwards returns the findings that nodes are not registered, because at the node port they forward requests to
+// endpoints that are neither pods of the namespace nor allowed to it; none = they are registered.
+func (x PortEndpoints) Forwards() diag.List {
+	var barred []string
+	nodeAt := registrar.NodesAt(x.Nodes)
+	for _, e := range x.Podless {
+		if why := x.barred(e, nodeAt); why != "" {
+			barred = append(barred, e.Key()+" ("+why+")")
+		}
+	}
+	if barred = append(barred, x.refused()...); len(barred) == 0 {
+		return nil
+	}
+	return x.nodesLeftOut(diag.Some(barred))
+}
+
+// ForwardsTooMuch returns the findings that nodes are not registered, because the Service has more endpoints than are
+// looked at.
+func (x PortEndpoints) ForwardsTooMuch() diag.List {
+	return x.nodesLeftOut(fmt.Sprintf("more than %d endpoints, of which the controller looks at no more",
+		registrar.MostEndpoints))
+}
+
+func (x PortEndpoints) nodesLeftOut(to string) diag.List {
+	return x.notAllowed("nodes are not registered, as they would forward requests at the node port to "+to,
+		"remove these addresses from the EndpointSlices of the Service, or name pods of the namespace whose status has them; "+
+			"an administrator can allow addresses that belong to no node and no pod with --endpoints-without-pods=%s=CIDR")
 }
 
 // notAllowed is a finding on the binding, its Service and what declares it; the remedy has a place for the namespace.

@@ -176,7 +176,7 @@ func podCandidate(ctx context.Context, c Cluster, s *discoveryv1.EndpointSlice, 
 		out.Node = *e.NodeName
 	}
 	if out.Namespace != s.Namespace { // a hand-written EndpointSlice must not reach pods of others
-		out.Why, out.Refused = "its pod is in another namespace", true
+		out.Why, out.Refused = OtherNamespace, true
 		return out
 	}
 	if e.Conditions.Terminating != nil && *e.Conditions.Terminating {
