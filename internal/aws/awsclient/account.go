@@ -75,6 +75,14 @@ func (i *Identity) Other(ctx context.Context, arn string) error {
 	return nil
 }
 
+// Account returns the account for which AWS answers; empty if AWS does not say.
+func (i *Identity) Account(ctx context.Context) string {
+	if i.client == nil {
+		return ""
+	}
+	return i.ask(ctx)
+}
+
 func (i *Identity) ask(ctx context.Context) string {
 	i.mu.Lock()
 	defer i.mu.Unlock()

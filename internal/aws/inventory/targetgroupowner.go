@@ -123,14 +123,35 @@ func (i *Inventory) tagsOfEach(ctx context.Context, arns []string) ownerTags {
 	return out
 }
 
-// OfAccount reports whether an ARN is of the account whose resources are known.
-func (i *Inventory) OfAccount(arn string) bool {
+// LearnAccount asks AWS for the account whose resources the inventory has, once. Until AWS has answered, the account is
+// that of the resources which are known.
+func (i *Inventory) LearnAccount(ctx context.Context) {
+	if i.ownAccount() != "" {
+		return
+	}
+	account := i.identity.Account(ctx)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for known := range i.tags {
-		return awsclient.AccountOf(known) == awsclient.AccountOf(arn)
+	i.account = account
+}
+
+func (i *Inventory) ownAccount() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.account == "" {
+		for known := range i.tags {
+			i.account = awsclient.AccountOf(known)
+			break
+		}
 	}
-	return false
+	return i.account
+}
+
+// OfOtherAccount reports whether an ARN is known to be of another account than the one whose resources the inventory
+// has. While that account is not known, no ARN is.
+func (i *Inventory) OfOtherAccount(arn string) bool {
+	own := i.ownAccount()
+	return own != "" && own != awsclient.AccountOf(arn)
 }
 
 // HasListed reports whether a listing has been complete: what it does not show is younger, or of another VPC.

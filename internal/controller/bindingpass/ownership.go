@@ -29,9 +29,20 @@ func (b *Reconciler) ownership(o *v1beta1.TargetGroupBinding) *ownership {
 }
 
 // assumed reports that the target group is read under a role, and is of another account: the controller's own role
-// cannot read its tags. Naming a role makes no target group of the controller's account one of others.
+// cannot read its tags. Naming a role makes no target group of the controller's account one of others, also while that
+// account is not known.
 func (w *ownership) assumed() bool {
-	return w.binding.Spec.IamRoleArnToAssume != "" && !w.inventory.OfAccount(w.binding.Spec.TargetGroupARN)
+	return w.binding.Spec.IamRoleArnToAssume != "" && w.inventory.OfOtherAccount(w.binding.Spec.TargetGroupARN)
+}
+
+// learnAccount has the inventory know its account, by which assumed decides. It does not wait for long.
+func (w *ownership) learnAccount(ctx context.Context) {
+	if w.binding.Spec.IamRoleArnToAssume == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, ownerTimeout)
+	defer cancel()
+	w.inventory.LearnAccount(ctx)
 }
 
 // known is the owner as far as it is known without a call to AWS.
@@ -75,6 +86,7 @@ func (w *ownership) unlisted() bool {
 // controller has a role for bindings only, and a target group that no other binding has is a user's.
 func (w *ownership) among(ctx context.Context, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
 	o := w.binding
+	w.learnAccount(ctx)
 	if len(others) > 0 && !w.assumed() {
 		return w.ask(ctx)
 	}
@@ -96,6 +108,7 @@ func (w *ownership) among(ctx context.Context, others []v1beta1.TargetGroupBindi
 
 // external reports whether the target group is not of a stack of this cluster, if need be by asking AWS.
 func (w *ownership) external(ctx context.Context, ask func(context.Context) (inventory.Owner, error)) (bool, error) {
+	w.learnAccount(ctx)
 	if w.assumed() {
 		return true, nil
 	}

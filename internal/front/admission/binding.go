@@ -237,13 +237,26 @@ func UnboundTargetGroup(b *v1beta1.TargetGroupBinding, name string) diag.Diagnos
 }
 
 // sameGroup reports whether two bindings refer to one target group. If either gives only its name, the names are
-// compared: they are unique within the account of a role.
+// compared, which are unique within an account. Two roles may be of one account, and a role of the account in an ARN.
 func sameGroup(a, b *v1beta1.TargetGroupBindingSpec) bool {
 	if a.TargetGroupARN != "" && b.TargetGroupARN != "" {
 		return a.TargetGroupARN == b.TargetGroupARN
 	}
 	name := groupName(a)
-	return name != "" && name == groupName(b) && a.IamRoleArnToAssume == b.IamRoleArnToAssume
+	if name == "" || name != groupName(b) {
+		return false
+	}
+	x, y := accountOf(a), accountOf(b)
+	return a.IamRoleArnToAssume == b.IamRoleArnToAssume || x != "" && x == y
+}
+
+// accountOf is the account of a binding's target group; empty = the controller's own, whose id is not known here.
+func accountOf(s *v1beta1.TargetGroupBindingSpec) string {
+	if parts := strings.Split(s.TargetGroupARN, ":"); len(parts) > 4 {
+		return parts[4]
+	}
+	account, _ := iamroles.Account(s.IamRoleArnToAssume)
+	return account
 }
 
 // lost reports whether the controller found that AWS has no target group of a binding's ARN. Another one may have its

@@ -136,6 +136,9 @@ func TestContradictoryOrMovedBindingIsRefused(t *testing.T) {
 			says: "target group tg is already bound"},
 		{name: "the same name in another account", others: other(arn, "false"),
 			new: "{targetGroupName: tg, iamRoleArnToAssume: '" + role + "', " + ref + "}"},
+		{name: "another's target group, by name and a role of its account", others: other(strings.Replace(arn,
+			"123456789012", "222222222222", 1), "false"), new: "{targetGroupName: tg, iamRoleArnToAssume: '" + role + "', " +
+			ref + "}", check: checkExistingGroups, says: "already bound"},
 		{name: "no role's ARN", new: "{targetGroupARN: arn:tg, iamRoleArnToAssume: r, " + ref + "}", check: checkAssumeRole,
 			says: "\"r\" is not the ARN of a role"},
 		{name: "no external id", new: "{targetGroupARN: arn:tg, iamRoleArnToAssume: '" + role +

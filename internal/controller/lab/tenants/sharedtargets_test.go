@@ -6,17 +6,22 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
+	"github.com/k8s-lbc/lbc/internal/model/policy/iamroles"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
@@ -296,6 +301,55 @@ func TestWithdrawnShareTakesEveryTargetOut(t *testing.T) {
 					l.Crash()
 				}
 				l.Flags("--cross-namespace-target-groups=none")
+				l.Settle(lab.FrontGroup)
+				l.WantTargets(group.ARN, "10.0.128.50:8080")
+			})
+		}
+	}
+}
+
+// TestRoleOfTheOwnAccountMakesNoTargetGroupExternal has a tenant share the target group of another one by a role of the
+// controller's own account. The controller starts again while AWS does not show tags, so that it knows no target group.
+func TestRoleOfTheOwnAccountMakesNoTargetGroupExternal(t *testing.T) {
+	t.Parallel()
+	for _, multi := range []bool{false, true} {
+		for what, code := range map[string]string{"no answer": "InternalFailure", "denied": "AccessDenied"} {
+			t.Run(fmt.Sprintf("%s, shared %t", what, multi), func(t *testing.T) {
+				t.Parallel()
+				l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, map[string]string{
+					"multi-cluster-target-group": fmt.Sprint(multi)}), lab.Class(),
+					lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+				l.Create(lab.Pods("a", "10.0.128.50")...)
+				l.Settle(lab.FrontGroup)
+				group := l.Sim.Resources().TargetGroups[0]
+				l.Restart()
+				var err error
+				l.Bound.Roles, err = iamroles.Parse([]string{allowlist.Any})
+				l.Must(err)
+				fault, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeTags", Code: code, Status: 500, Message: "no"})
+				l.Must(err)
+				if code == "InternalFailure" && multi { // nor which account it is
+					_, err = l.Sim.Gate.AddFault(gate.Fault{Action: "GetCallerIdentity", Code: code, Status: 500, Message: "no"})
+					l.Must(err)
+				}
+				sharesWithOwnPod(l, v1beta1.TargetGroupBindingSpec{TargetGroupARN: group.ARN})
+				b := &v1beta1.TargetGroupBinding{}
+				key := client.ObjectKey{Namespace: "mal", Name: "steal"}
+				l.Must(l.Client.Get(t.Context(), key, b))
+				b.Spec.IamRoleArnToAssume, b.Spec.MultiClusterTargetGroup = "arn:aws:iam::123456789012:role/x", multi
+				l.Must(l.Client.Delete(t.Context(), b.DeepCopy()))
+				b.ResourceVersion = ""
+				l.Create(b)
+				for range 5 {
+					_, _ = l.Bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
+					l.WriteObjects()
+					l.Clock.Advance(time.Second)
+				}
+				if got := l.Targets(group.ARN); !slices.Equal(got, []string{"10.0.128.50:8080"}) {
+					t.Errorf("targets %v:\n%s", got, strings.Join(l.Events, "\n"))
+				}
+				l.Sim.Gate.RemoveFault(fault)
+				l.Clock.Advance(time.Hour)
 				l.Settle(lab.FrontGroup)
 				l.WantTargets(group.ARN, "10.0.128.50:8080")
 			})
