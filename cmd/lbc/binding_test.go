@@ -270,7 +270,7 @@ spec: {targetGroupName: web, multiClusterTargetGroup: true, targetGroupARN: "`+b
 
 func TestABindingWhoseTargetsAreRegisteredHasNothingToDo(t *testing.T) {
 	const nodes = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/nodes/2234567890abcdef"
-	all := objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind", "web")
+	all := objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind", "web", "pool")
 	clients, _ := boundCluster(t, append(all, recordOf(t, all, "nodes", bindings.Preceding{Group: nodes})...)...)
 	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(nodes),
 		Targets: []elbv2types.TargetDescription{{Id: aws.String("i-0a1de0000000000a1"), Port: aws.Int32(30080)}}}); err !=
@@ -280,17 +280,38 @@ func TestABindingWhoseTargetsAreRegisteredHasNothingToDo(t *testing.T) {
 	// Without its Service, nothing is wanted.
 	out, errOut, err := lbc(t, "", "plan", "--exit-code")
 	if !errors.Is(err, exitInvalid) || !strings.Contains(out, "DeregisterTargets  i-0a1de0000000000a1:30080") ||
-		!strings.Contains(out, "Service shop/web does not exist") {
+		!strings.Contains(out, "Service shop/pool does not exist") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 	service := filepath.Join(t.TempDir(), "service.yaml")
-	if err := os.WriteFile(service, []byte("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: "+
+	if err := os.WriteFile(service, []byte("apiVersion: v1\nkind: Service\nmetadata: {name: pool, namespace: "+
 		"shop}\nspec: {type: NodePort, ports: [{port: 80, nodePort: 30080}]}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, errOut, err = lbc(t, "", "plan", "-f", service, "--context", "c", "--exit-code")
 	if err != nil || out != "elbv2.k8s.aws:shop/nodes: nothing to do\n\n" {
 		t.Errorf("%v\n%q%s", err, out, errOut)
+	}
+}
+
+func TestPlanDeregistersNodesThatForwardElsewhere(t *testing.T) {
+	const nodes = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/nodes/2234567890abcdef"
+	all := objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind")
+	all = append(all, &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4,
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "raw", Labels: map[string]string{
+			discoveryv1.LabelServiceName: "pool"}},
+		Ports:     []discoveryv1.EndpointPort{{Name: aws.String("http"), Port: aws.Int32(5432)}},
+		Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.77"}}}})
+	clients, _ := boundCluster(t, all...)
+	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(nodes),
+		Targets: []elbv2types.TargetDescription{{Id: aws.String("i-0a1de0000000000a1"), Port: aws.Int32(30080)}}}); err !=
+		nil {
+		t.Fatal(err)
+	}
+	out, errOut, err := lbc(t, "", "plan", "-n", "shop")
+	if err != nil || !strings.Contains(out, "DeregisterTargets  i-0a1de0000000000a1:30080") || !strings.Contains(out,
+		"at the node port to 10.0.0.77:5432 (not allowed to namespace shop by --endpoints-without-pods)") {
+		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 }
 
@@ -315,7 +336,7 @@ func TestPlanOfAMisspeltBindingDeregistersNothing(t *testing.T) {
 	}
 	for name, spec := range map[string]string{
 		"web":   "targetGroupName: web, serviceRef: {name: wbe, port: http}",
-		"nodes": `targetGroupARN: "` + nodes + `", serviceRef: {name: web, port: 80}, nodeSelector: {matchLabels: {pool: wbe}}`,
+		"nodes": `targetGroupARN: "` + nodes + `", serviceRef: {name: pool, port: 80}, nodeSelector: {matchLabels: {pool: wbe}}`,
 	} {
 		file := filepath.Join(t.TempDir(), "edited.yaml")
 		if err := os.WriteFile(file, []byte("apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: "+

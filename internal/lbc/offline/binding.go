@@ -201,8 +201,9 @@ type bindingPlanner struct {
 type plannedBinding struct {
 	Binding
 	shown    bool
-	draining bool // targets drain
-	kept     bool // the controller keeps targets that are not wanted as long as they serve
+	draining bool                 // targets drain
+	closed   []registrar.Endpoint // nodes that are not wanted, as they forward to endpoints that are not the namespace's
+	kept     bool                 // the controller keeps targets that are not wanted as long as they serve
 }
 
 // collect takes the bindings: those of planned stacks as they will be, the others as they are.

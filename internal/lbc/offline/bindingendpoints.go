@@ -69,7 +69,7 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
 		p.addresses(ctx, b, about)
 	} else {
-		p.instances(ctx, b, about)
+		p.instances(ctx, b, svc, about)
 	}
 	return nil
 }
@@ -168,8 +168,13 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 }
 
 // instances are the targets of type instance.
-func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about []diag.Object) {
+func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, svc *corev1.Service, about []diag.Object) {
 	o := b.Object
+	if elsewhere := p.forwards(ctx, b, svc, about); len(elsewhere) > 0 {
+		b.Diagnostics, b.kept = append(b.Diagnostics, elsewhere...), false
+		b.closed, _, _ = instancesOf(o, bindings.ChooseNodes(p.workloads.nodes, nil, true), b.Port)
+		return
+	}
 	if len(p.workloads.nodes) == 0 && !p.Live {
 		b.unplanned("the files have no nodes", "add the nodes, or read a cluster with --context")
 		return
@@ -204,6 +209,35 @@ func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about
 		return nil,
 			false
 	}}.Explain(ctx, all, wanted)
+}
+
+// forwards are the findings that nodes would forward to endpoints that are not the namespace's.
+func (p *bindingPlanner) forwards(ctx context.Context, b *plannedBinding, svc *corev1.Service,
+	about []diag.Object) diag.List {
+	o := b.Object
+	x := bindings.PortEndpoints{Binding: o, Allowed: p.Config.AddressesWithoutPods(), Nodes: p.workloads.nodes,
+		About: func() []diag.Object { return about }}
+	n := 0
+	for e := range registrar.EachForwarded(b.Port, p.workloads.slices[stack.ID{Namespace: o.Namespace, Name: svc.Name}]) {
+		if n++; n > registrar.MostEndpoints {
+			return x.ForwardsTooMuch()
+		}
+		c := registrar.Candidate{Endpoint: e.Endpoint, Why: registrar.OtherNamespace}
+		switch {
+		case e.Pod == "":
+			x.Podless = append(x.Podless, e.Endpoint)
+			continue
+		case e.Namespace == o.Namespace:
+			if _, known := p.workloads.Pod(ctx, e.Namespace, e.Pod); !known && !p.Live { // the cluster may have it
+				continue
+			}
+			c.Why = registrar.NotAt(ctx, p.workloads, e.Endpoint)
+		}
+		if c.Why != "" {
+			x.Refused = append(x.Refused, c)
+		}
+	}
+	return x.Forwards()
 }
 
 // instancesOf are the nodes that are to be registered. If a mistake hides which, known is false.

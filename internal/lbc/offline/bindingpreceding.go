@@ -27,6 +27,9 @@ func (p *bindingPlanner) ofUser(ctx context.Context, b *plannedBinding) (bool, e
 // the binding's own.
 func (p *bindingPlanner) protect(ctx context.Context, q *registrar.Request, b *plannedBinding) {
 	o, of := b.Object, bindings.Targets{Endpoints: q.Want, Port: q.Port}
+	if len(b.closed) > 0 {
+		of.Endpoints = registrar.EndpointsOf(b.closed...)
+	}
 	record, kept := p.preceding(ctx, o)
 	var pods map[string]bool
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
