@@ -161,3 +161,54 @@ func TestEndpointsOfTenantReachHisPodsOnly(t *testing.T) {
 		noRule(t, c, port)
 	}
 }
+
+// onNodes are the manifests of an aim whose Service has a node port.
+func (a aim) onNodes(namespace string) string {
+	return strings.Replace(a.manifests(namespace), "spec: {ports:", "spec: {type: NodePort, ports:", 1)
+}
+
+// TestNodePortsOfTenantReachHisPodsOnly shows that nodes forward the requests of a tenant with rights to EndpointSlices
+// to his own pods only: with a Service without selector, and with one more EndpointSlice of a Service that serves.
+func TestNodePortsOfTenantReachHisPodsOnly(t *testing.T) {
+	c := playgroundOf(t)
+	vic, mal := tenant(t, c, "npvic"), tenant(t, c, "npmal")
+	vic.Apply(t, scene.Backend("npvic", "web", 1))
+	mal.Apply(t, scene.Backend("npmal", "web", 1))
+	victimPod, victim := podOf(t, c, "npvic")
+	minePod, mine := podOf(t, c, "npmal")
+	own := fmt.Sprintf(", targetRef: {kind: Pod, name: %s, namespace: npmal}", minePod)
+	aims := []aim{{"raw", victim, 8080, ""}, {"machine", "10.0.0.10", 5432, ""}, {"forged", victim, 8080, own},
+		{"mine", mine, 8080, own}}
+	manifests, paths := "", []scene.Path(nil)
+	for _, a := range aims {
+		manifests += a.onNodes("npmal")
+		paths = append(paths, scene.Path{Path: "/" + a.name, Service: a.name})
+	}
+	mal.Apply(t, manifests+scene.Ingress("npmal", "aim", scene.Class, scene.Annotations{
+		"scheme": "internet-facing", "target-type": "instance"}, paths...))
+	address := "http://" + c.IngressAddress(t, "npmal", "aim")
+	c.WaitGet(t, address+"/mine", "", 200, "web")
+	unanswered := func(path string) {
+		t.Helper()
+		c.WaitFor(t, "no answer at "+path, func(ctx context.Context) error {
+			r, err := c.Get(ctx, address+path, "")
+			if err == nil && r.Status != 503 {
+				return fmt.Errorf("%d of %+v (the victim is pod %s)", r.Status, r.Pod, victimPod)
+			}
+			return err
+		})
+		for _, target := range targetsOf(c, "npmal") {
+			if strings.HasPrefix(target, path[1:]+" ") {
+				t.Errorf("target %s", target)
+			}
+		}
+	}
+	for _, a := range aims[:3] {
+		unanswered("/" + a.name)
+	}
+	mal.Apply(t, strings.NewReplacer("name: raw-by-hand", "name: one-more", "service-name: raw", "service-name: mine").
+		Replace(strings.SplitN(aims[0].manifests("npmal"), "---\n", 2)[1]))
+	unanswered("/mine")
+	mal.Kubectl(t, "delete", "endpointslice", "one-more", "-n", "npmal")
+	c.WaitGet(t, address+"/mine", "", 200, "web")
+}
