@@ -34,6 +34,8 @@ var reasons = map[string]string{
 	"controller/leaderdoctor Doctor.facts":           "looks at all objects once a minute, in the leader",
 	"controller Wiring.wakeBindings":                 "a hold of an administrator concerns any binding; it is rare",
 	"controller/bindingpass Reconciler.TargetGroups": "looks for drift in all target groups, at intervals",
+	"controller/bindingpass Reconciler.closeMistaken": "looks for the Service of a node port only for a binding with a " +
+		"mistake",
 	"controller/bindingpass Reconciler.leadsNowhere": "asks the API server for the pods with the labels of one " +
 		"Service, once for each edit of the Service by which endpoints with serving pods would go",
 	"controller/bindingpass Reconciler.liveSlicesOf": "asks the API server only where the cache lacks slices of the " +

@@ -120,9 +120,10 @@ func bindTenants(fs *pflag.FlagSet, c *Config) {
 			"ReferenceGrant. TargetGroupBindings of other namespaces may share these target groups by "+
 			"multiClusterTargetGroup. The syntax is the same as for --bindable-target-groups")
 	fs.StringSliceVar(&c.EndpointsWithoutPods, "endpoints-without-pods", []string{allowlist.None},
-		"address ranges (CIDR) that EndpointSlices may name as ip targets although they belong to no pod of the namespace; "+
-			"NAMESPACE=CIDR allows a range only to this namespace. Addresses of nodes and link-local addresses are never "+
-			"allowed, and the controller opens no security group for these targets; none: only pods")
+		"address ranges (CIDR) that EndpointSlices may name, as ip targets or behind instance targets, although they "+
+			"belong to no pod of the namespace; NAMESPACE=CIDR allows a range only to this namespace. Addresses of nodes and "+
+			"link-local addresses are never allowed, and the controller opens no security group for these targets; none: "+
+			"only pods")
 	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "",
 		"key=value label that a Secret must have before the controller reads it for an Ingress; Secrets of Gateways and "+
 			"routes need no label")
