@@ -40,8 +40,8 @@ func calls(f ast.Node) (out []string) {
 		if !ok {
 			return true
 		}
-		// lists of strings of a Gateway's configuration
-		if of, ok := method.X.(*ast.Ident); ok && of.Name == "configuration" {
+		// lists of strings of a Gateway's configuration, and empty lists of objects
+		if of, ok := method.X.(*ast.Ident); ok && (of.Name == "configuration" || of.Name == "readable") {
 			return true
 		}
 		switch name := method.Sel.Name; {
@@ -188,6 +188,7 @@ func TestListsWithoutAnIndexAreFound(t *testing.T) {
 		"for _, u := range index.Units() { _ = u }":                   1,
 		"_ = read.List(annotation.Subnets)":                           0,
 		"_ = configuration.List(l.configuration, \"x\", f)":           0,
+		"_ = readable.List(objects.Kind(k.Kind))":                     0,
 		"_ = found.List()":                                            0,
 		"_, _ = b.bindings.List(ctx)":                                 0,
 		"go func() { _ = c.List(ctx, &list) }(); c.List(ctx, &other)": 2,

@@ -92,6 +92,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&agav1beta1.GlobalAccelerator{}).
 		WithIndex(&v1beta1.IngressClassParams{}, readable.References, readable.ReferenceValues).
+		WithIndex(&gatewayv1beta1.ReferenceGrant{}, readable.References, readable.ReferenceValues).
 		WithObjects(objects...).Build()
 	w.restart()
 	return w
