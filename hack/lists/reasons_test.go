@@ -85,7 +85,7 @@ var reasons = map[string]string{
 	"controller/accelerator Reconciler.WakeAll": "the same",
 	"controller/stacks Reconciler.WakeGroups":   "a namespace that no watch shows may have a member of any group",
 	"controller/stacks Reconciler.Unvisited":    "once after the start",
-	"front TargetGroupReferences.load": "only for load balancers that forward to a target group by its ARN, the Services of " +
+	"front TargetGroupReferences.read": "only for load balancers that forward to a target group by its ARN, the Services of " +
 		"namespaces whose grants let a member name one",
 	"kube/objects View.NamespaceNames": "only for load balancers that forward to a target group by its ARN",
 	"plan/accelerator/declare members": "only for an accelerator whose endpoint is the load balancer of a group, the " +
