@@ -39,7 +39,7 @@ type Inventory struct {
 	cfg      Config
 	clients  awsclient.Clients
 	identity *awsclient.Identity
-	account  string // whose resources these are; empty = not known yet
+	account  string             // whose resources these are; empty = not known yet
 	flight   singleflight.Group // shared reads
 
 	mu      sync.Mutex
