@@ -10,18 +10,18 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        14275,
+	"aws":        14290,
 	"cmd":        430,
-	"compile":    13020,
+	"compile":    13030,
 	"config":     100,
-	"controller": 30160,
-	"front":      17320,
-	"kube":       6015,
+	"controller": 31060,
+	"front":      17800,
+	"kube":       6130,
 	"lib":        1306,
-	"model":      6703,
-	"plan":       11715,
-	"targets":    6351,
-	"view":       1480,
+	"model":      6735,
+	"plan":       11905,
+	"targets":    6490,
+	"view":       1510,
 }
 
 const slack = 600
