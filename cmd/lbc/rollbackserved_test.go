@@ -38,7 +38,9 @@ spec:
   parentRefs: [{name: web}]
   rules:
   - matches: [{path: {type: PathPrefix, value: /admin}}]
-    filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: login}}]
+    filters:
+    - type: ExtensionRef
+      extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: login}
     backendRefs: [{name: web, port: 80}]
 ---
 apiVersion: v1
@@ -70,7 +72,8 @@ const oidcAction = `  actions:
 
 const (
 	plainListener  = "{name: plain, port: 80, protocol: HTTP}"
-	secureListener = "{name: secure, port: 443, protocol: HTTPS, hostname: a.example.com, tls: {certificateRefs: [{name: a}]}}"
+	secureListener = "{name: secure, port: 443, protocol: HTTPS, hostname: a.example.com, " +
+		"tls: {certificateRefs: [{name: a}]}}"
 )
 
 // ingressOf is an Ingress with annotations, and its Service.
@@ -84,7 +87,9 @@ metadata:
     alb.ingress.kubernetes.io/` + strings.Join(annotations, "\n    alb.ingress.kubernetes.io/") + `
 spec:
   ingressClassName: alb
-  rules: [{host: a.example.com, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]
+  rules:
+  - host: a.example.com
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}
 ---
 apiVersion: v1
 kind: Service
@@ -102,12 +107,14 @@ func TestRollbackCheckTellsWhatIsServedOtherwise(t *testing.T) {
 			"Omits the login"},
 		"a login at an HTTPS listener": {objects: gatewayOn(secureListener, oidcAction)},
 		"source addresses for a match that is not there": {gatewayOn(plainListener, "  conditions: [{field: source-ip, "+
-			"matchIndexes: [4], sourceIPConfig: {values: [10.0.0.0/8]}}]\n"), "HTTPRoute/admin", "exposed", "Omits the login or restriction"},
+			"matchIndexes: [4], sourceIPConfig: {values: [10.0.0.0/8]}}]\n"), "HTTPRoute/admin", "exposed",
+			"Omits the login or restriction"},
 		"a misspelt restriction": {ingressOf("inbound-cidr: 10.0.0.0/8"), "Ingress/web", "exposed", "default"},
 		"an unknown key of a login": {ingressOf("auth-type: oidc", `jwt-validation: '{"jwksEndpoint": `+
 			`"https://idp.example.com/k", "issuer": "https://idp.example.com", "additionalClaim": []}'`,
 			`listen-ports: '[{"HTTPS": 443}]'`), "Ingress/web", "exposed", "default"},
-		"an invalid value":            {ingressOf("healthcheck-interval-seconds: soon"), "Ingress/web", "unavailable", "Changes nothing"},
+		"an invalid value": {ingressOf("healthcheck-interval-seconds: soon"), "Ingress/web",
+			"unavailable", "Changes nothing"},
 		"more values than a rule has": {ingressOf(six), "Ingress/web", "unavailable", "AWS refuses"},
 		"a valid Ingress":             {objects: ingressOf("scheme: internal")},
 	} {

@@ -95,7 +95,8 @@ func generate(of string, random *rand.Rand) *generatedLife {
 	return l
 }
 
-// removals records what an account loses, after each call that writes: a call may take away what the next one adds again.
+// removals records what an account loses, after each call that writes: a call may take away what the next one adds
+// again.
 type removals struct {
 	w    *world
 	have map[string]bool

@@ -189,7 +189,7 @@ func (u *unreadLife) misread(t *testing.T, permission, way string, random *rand.
 		u.judgeReport(l, events, texts...)
 	}
 	l.Reread()
-	if failedread.Believed(way) { // what AWS answered with success is believed until it is read again, as by the next process
+	if failedread.Believed(way) { // until it is read again, as by the next process
 		l.Restart()
 	}
 	if strings.Contains(permission, "shield:") && u.of.deletes(u.edits) {
@@ -425,7 +425,10 @@ func TryUnread(t *testing.T, clusters []*Unread, reads []string, sample UnreadSa
 func livesWith(lives []*unreadLife, permission, way string) (out []*unreadLife) {
 	for _, life := range lives {
 		if slices.ContainsFunc(apart(permission), func(permission string) bool {
-			return failedread.Paged(way) && life.paged[permission] > 0 || !failedread.Paged(way) && life.calls[permission] > 0
+			if failedread.Paged(way) {
+				return life.paged[permission] > 0
+			}
+			return life.calls[permission] > 0
 		}) {
 			out = append(out, life)
 		}

@@ -96,7 +96,8 @@ func (c *unreadCalls) fail(service, action string, in any) error {
 	if c != nil && c.observe != nil {
 		c.observe(permission, in)
 	}
-	if c == nil || !slices.Contains(c.permissions, permission) || failedread.Paged(c.way) && !failedread.AnotherPage(in) || c.skip.Add(-1) >= 0 {
+	if c == nil || !slices.Contains(c.permissions, permission) ||
+		failedread.Paged(c.way) && !failedread.AnotherPage(in) || c.skip.Add(-1) >= 0 {
 		return nil
 	}
 	c.struck.Add(1)
