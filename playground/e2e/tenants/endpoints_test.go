@@ -167,8 +167,8 @@ func (a aim) onNodes(namespace string) string {
 	return strings.Replace(a.manifests(namespace), "spec: {ports:", "spec: {type: NodePort, ports:", 1)
 }
 
-// TestNodePortsOfTenantReachHisPodsOnly shows that nodes forward the requests of a tenant with rights to EndpointSlices
-// to his own pods only: with a Service without selector, and with one more EndpointSlice of a Service that serves.
+// TestNodePortsOfTenantReachHisPodsOnly shows that a tenant who writes EndpointSlices reaches only his own pods by
+// instance targets. He tries a Service without selector, and one more EndpointSlice of a Service that serves.
 func TestNodePortsOfTenantReachHisPodsOnly(t *testing.T) {
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "npvic"), tenant(t, c, "npmal")
