@@ -177,7 +177,8 @@ func mayBeElsewhere(d diag.Diagnostic) bool {
 }
 
 // ifElsewhere begins the remedy of a finding about an object that may be in other files, or in the cluster.
-const ifElsewhere = "if the missing object is in another file or in the cluster, pass that file or --kubeconfig to this command"
+const ifElsewhere = "if the missing object is in another file or in the cluster, pass that file or --kubeconfig to " +
+	"this command"
 
 // assumeClasses makes the classes that Ingresses name and no file has. They belong to the controller if the Ingress has
 // annotations of the controller.

@@ -96,17 +96,7 @@ func unconnected(src *source) (out []finding) {
 	if src.kube != nil {
 		return nil
 	}
-	v := objects.New(src.reader)
-	namedRefs := map[objects.Ref]bool{}
-	for _, p := range src.fromFiles {
-		if _, own := p.object.(*configv1.TargetGroupConfiguration); own {
-			continue
-		}
-		for _, r := range objects.References(p.object) {
-			namedRefs[r] = true
-		}
-	}
-	backendRefs := src.backends()
+	v, namedRefs, backendRefs := objects.New(src.reader), src.namedRefs(), src.backends()
 	for _, p := range src.fromFiles {
 		note := func(field, text, remedy string) {
 			out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityNote, Object: nameOf(p.object),
@@ -146,17 +136,35 @@ func unconnected(src *source) (out []finding) {
 					"check the file of the Gateway along with this one")
 			}
 		default:
-			if !slices.Contains(objects.RouteKinds, kind) {
-				continue
+			if slices.Contains(objects.RouteKinds, kind) {
+				unconnectedRoute(v, x, note)
 			}
-			if len(offline.GatewaysOf(v, x)) == 0 {
-				note("spec.parentRefs", "the route names no Gateway, or a ListenerSet that is in none of the files, so lbc does "+
-					"not check it", "name a Gateway in spec.parentRefs")
-			}
-			for _, g := range missingGateways(v, x) {
-				note("spec.parentRefs", g+" is in none of the files, so lbc does not check this route",
-					"check the file of the Gateway along with this one")
-			}
+		}
+	}
+	return out
+}
+
+// unconnectedRoute notes that a route names no Gateway of the files.
+func unconnectedRoute(v *objects.View, route metav1.Object, note func(field, text, remedy string)) {
+	if len(offline.GatewaysOf(v, route)) == 0 {
+		note("spec.parentRefs", "the route names no Gateway, or a ListenerSet that is in none of the files, so lbc does "+
+			"not check it", "name a Gateway in spec.parentRefs")
+	}
+	for _, g := range missingGateways(v, route) {
+		note("spec.parentRefs", g+" is in none of the files, so lbc does not check this route",
+			"check the file of the Gateway along with this one")
+	}
+}
+
+// namedRefs are the objects that objects of the files name, but for the backends of TargetGroupConfigurations.
+func (s *source) namedRefs() map[objects.Ref]bool {
+	out := map[objects.Ref]bool{}
+	for _, p := range s.fromFiles {
+		if _, own := p.object.(*configv1.TargetGroupConfiguration); own {
+			continue
+		}
+		for _, r := range objects.References(p.object) {
+			out[r] = true
 		}
 	}
 	return out

@@ -288,8 +288,8 @@ func (w *waiter) deleted(ctx context.Context, o client.Object) verdict {
 	return waits("AWS resources are being deleted; its finalizers are %s", strings.Join(o.GetFinalizers(), ", "))
 }
 
-// stuckBy is the verdict on a deleted object that shows why it stays. The text ends with the code of the cause, which is
-// all that is left of it in a namespace that is being deleted.
+// stuckBy is the verdict on a deleted object that shows why it stays. The text ends with the code of the cause: in a
+// namespace that is being deleted, nothing else tells its class.
 func stuckBy(name, cause string) verdict {
 	code := strings.TrimSuffix(cause[strings.LastIndex(cause, "[")+1:], "]")
 	if info, ok := diag.Lookup(diag.Code(code)); ok && slices.Contains(lasting, info.Class) {

@@ -49,7 +49,8 @@ func (b *build) noteWithdrawn(s merge.Owned[string], lb *facts.LoadBalancer) {
 	}
 	b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.TakenWithoutConsent,
 		fmt.Sprintf("load balancer %s was adopted without consent for namespace %s: the controller serves what is "+
-			"declared, but objects of this namespace cannot approve changes or deletions of the load balancer", s.Value, b.asking(s)),
+			"declared, but objects of this namespace cannot approve changes or deletions of the load balancer",
+			s.Value, b.asking(s)),
 		waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name)))
 }
 

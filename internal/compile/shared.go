@@ -124,8 +124,8 @@ func (b *build) noConsent(s merge.Owned[string], lb *facts.LoadBalancer) diag.Di
 
 // waysToConsent are both ways in which others let a namespace have a load balancer.
 func waysToConsent(cluster, namespace, name string) string {
-	return fmt.Sprintf("the administrator of the controller can give this consent with --existing-load-balancers=%s=%s, or the "+
-		"owner of the load balancer can set tag %s: %s/%s on it",
+	return fmt.Sprintf("the administrator of the controller can give this consent with --existing-load-balancers=%s=%s, "+
+		"or the owner of the load balancer can set tag %s: %s/%s on it",
 		namespace, name, naming.SharedWithTag, cluster, namespace)
 }
 

@@ -334,8 +334,7 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 		w.lbStatus.SetHealth(arn, health)
 		counts.Seen(ctx, arn, health)
 	}
-	health := targethealth.NewWatch(registry, report, seen, w.Now)
-	gates := w.newGates()
+	health, gates := targethealth.NewWatch(registry, report, seen, w.Now), w.newGates()
 	gates.Health, gates.Counted = registry.Health, seen
 	gates.Report = func(d diag.Diagnostic) { report(d.Object, reporting.EventOf(d)) }
 	groups := w.newNetworking()

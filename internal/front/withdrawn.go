@@ -29,8 +29,8 @@ type Withdrawals struct {
 }
 
 // Policy returns the policy that ends these forwards, and narrows the load balancer to its class parameters. It must
-// come after the policies that freeze a load balancer. p is the plan under those. The policy changes no plan that nobody
-// freezes, or that class parameters freeze.
+// come after the policies that freeze a load balancer. p is the plan under those. The policy changes no plan that
+// nobody freezes, or that class parameters freeze.
 func (s Withdrawals) Policy(ctx context.Context, w Input, compiled compile.Result, p plan.Plan, o awsop.Observed) (
 	plan.Policy, error) {
 	if w.observedByClass(o.Key.Owner) || !policy.Frozen(p) {

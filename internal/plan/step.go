@@ -163,7 +163,8 @@ func (p *Plan) Summary() Summary {
 }
 
 // Policy is a filter from plan to plan: it refuses steps by a guard, or leaves out steps, or some attributes or tags
-// of a step, or orders steps. Only Withdraw and NarrowToClass of package policy add steps, to a plan that objects freeze.
+// of a step, or orders steps. Only Withdraw and NarrowToClass of package policy add steps, to a plan that objects
+// freeze.
 type Policy func(Plan) Plan
 
 // Under applies policies to the plan, one after the other.

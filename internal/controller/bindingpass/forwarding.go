@@ -254,7 +254,8 @@ func (p *Pods) await(ctx context.Context, namespace string) error {
 
 // servingNodes are the nodes that a binding wants registered for a port of its Service. None are while they forward to
 // endpoints that are not the namespace's, whatever else is wrong with the binding or not known of nodes.
-func (b *Reconciler) servingNodes(ctx context.Context, o *v1beta1.TargetGroupBinding, at servicePort) (Resolved, error) {
+func (b *Reconciler) servingNodes(ctx context.Context, o *v1beta1.TargetGroupBinding, at servicePort) (Resolved,
+	error) {
 	elsewhere, err := b.forwardsElsewhere(ctx, o, at)
 	if err != nil {
 		return Resolved{}, err

@@ -6,9 +6,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// former is the ConfigMap in which earlier releases keep all entries of kind Preceding. They write it as a whole at each
-// change, and it has room for some 3,600 entries. The end of a process writes a copy of the entries to it, for a return
-// to such a release.
+// former is the ConfigMap in which earlier releases keep all entries of kind Preceding. They write it as a whole at
+// each change, and it has room for some 3,600 entries. The end of a process writes a copy of the entries to it, for a
+// return to such a release.
 func former() shardID { return shardID{Preceding, 0} }
 
 // hasPrecedingKey is the key of the data of a ConfigMap of kind Memory that has its entries of kind Preceding.

@@ -19,14 +19,14 @@ func Unserved(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diag
 		len(ing.Status.LoadBalancer.Ingress) > 0 {
 		return nil
 	}
-	if class, d := Classify(v, cfg, ing); class.Managed || d != nil {
-		return nil
+	if class, problem := Classify(v, cfg, ing); class.Managed || problem != nil {
+		return nil //nolint:nilerr // a finding about the class is reported separately
 	}
 	note := func(path, text, remedy string) *diag.Diagnostic {
 		d := diag.New(Object(ing), path, diag.NotServed, text, remedy)
 		return &d
 	}
-	const class = "spec.ingressClassName"
+	const classPath = "spec.ingressClassName"
 	if value, ok := ing.Annotations[LegacyClassAnnotation]; ok {
 		own := cmp.Or(cfg.IngressClass, "alb")
 		if MisspeltLegacyClass(v, cfg, ing) {
@@ -41,8 +41,8 @@ func Unserved(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diag
 	if name == nil {
 		defaults := defaultClasses(v)
 		if len(defaults) == 0 {
-			return note(class, "the Ingress names no class, and no IngressClass is the default: this controller does not "+
-				"serve it", "set "+class)
+			return note(classPath, "the Ingress names no class, and no IngressClass is the default: this controller does not "+
+				"serve it", "set "+classPath)
 		}
 		name = &defaults[0]
 	}
@@ -50,7 +50,8 @@ func Unserved(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diag
 	if c == nil {
 		return nil
 	}
-	return note(class, fmt.Sprintf("IngressClass %s belongs to controller %s: this controller does not serve the Ingress",
+	return note(classPath, fmt.Sprintf("IngressClass %s belongs to controller %s: this controller does not serve the "+
+		"Ingress",
 		c.Name, c.Spec.Controller), "if it is meant for this controller, name a class of controller "+Controller+
 		"; otherwise remove the annotations of this controller")
 }

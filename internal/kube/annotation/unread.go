@@ -90,12 +90,10 @@ func Ours(annotations map[string]string) map[string]string {
 
 // valueProblem is what to write instead of a value that has no effect; empty if the value has one.
 func valueProblem(k Key, value string) (remedy string) {
-	switch k {
-	case AllowDeregistration:
-		if value != "true" && value != "false" {
-			return `write "true" to allow the deregistrations, or remove the annotation`
-		}
-	case PodDrainSeconds:
+	if k == AllowDeregistration && value != "true" && value != "false" {
+		return `write "true" to allow the deregistrations, or remove the annotation`
+	}
+	if k == PodDrainSeconds {
 		if n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64); err != nil || n < 0 || n > MostDrainSeconds {
 			return fmt.Sprintf("write a number of seconds from 0 to %d, or remove the annotation", MostDrainSeconds)
 		}

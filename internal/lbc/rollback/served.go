@@ -30,7 +30,8 @@ type Treatment struct {
 }
 
 // stops is the treatment of most mistakes.
-const stops = "Changes nothing of the load balancer until the object is corrected, also for other objects that share it."
+const stops = "Changes nothing of the load balancer until the object is corrected, also for other objects that share " +
+	"it."
 
 // unknown is the treatment of codes without a row.
 const unknown = "The existing controller treats this object otherwise; correct it first."
@@ -38,8 +39,10 @@ const unknown = "The existing controller treats this object otherwise; correct i
 // rows are the treatments by code, from docs/differences.md. Notes with a row also count.
 func rows() map[diag.Code]Treatment {
 	return map[diag.Code]Treatment{
-		diag.HostnameTaken:         {Exposed, "The ListenerSet takes the requests for the hostname from the route that has it now."},
-		diag.RefNotPermitted:       {Exposed, "Forwards to the target group of the other namespace, also if a login protects it there."},
+		diag.HostnameTaken: {Exposed, "The ListenerSet takes the requests for the hostname from the route that has it " +
+			"now."},
+		diag.RefNotPermitted: {Exposed, "Forwards to the target group of the other namespace, also if a login protects " +
+			"it there."},
 		diag.TargetGroupNotAllowed: {Exposed, "Uses the target group without this limit."},
 		diag.TargetGroupTaken: {Exposed, "Uses one target group for both Ingresses: requests for this Ingress reach the " +
 			"Service of the other."},
@@ -53,8 +56,8 @@ func rows() map[diag.Code]Treatment {
 		diag.CACertificateUnread:  {Exposed, "Does not read these CA certificates: the listener does not verify clients."},
 		diag.AcceleratorNotOwned:  {Exposed, "Changes the accelerator, and deletes it with the object."},
 
-		diag.InvalidIngressClass: {Unavailable, "Deletes the load balancer or the rules of an Ingress that names no class of " +
-			"the controller. A class that does not exist stops all groups."},
+		diag.InvalidIngressClass: {Unavailable, "Deletes the load balancer or the rules of an Ingress that names no class " +
+			"of the controller. A class that does not exist stops all groups."},
 		diag.InvalidGroup: {Unavailable, "Takes the Ingress out of its group, and deletes its rules."},
 		diag.InvalidRule: {Unavailable, "For an Ingress, AWS refuses the rule, and " +
 			"nothing else of the load balancer changes. For a route, deletes the rule or stops the whole Gateway."},
@@ -65,8 +68,9 @@ func rows() map[diag.Code]Treatment {
 			"changes."},
 		diag.DeletionProtected: {Unavailable, "Switches off a protection that no object declares, and deletes the load " +
 			"balancer."},
-		diag.HeldByFlags:            {Unavailable, "Deletes the load balancer at its next start."},
-		diag.DuplicateResource:      {Unavailable, "Uses one of the duplicates and deletes the others, maybe the one that serves."},
+		diag.HeldByFlags: {Unavailable, "Deletes the load balancer at its next start."},
+		diag.DuplicateResource: {Unavailable, "Uses one of the duplicates and deletes the others, maybe the one that " +
+			"serves."},
 		diag.DeletionsHeld:          {Unavailable, "Deletes at once."},
 		diag.DeletionWithoutConsent: {Unavailable, "Deletes at once."},
 		diag.DeregistrationsHeld:    {Unavailable, "Deregisters all targets at once: requests get 503."},

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// NarrowToClass lets a plan that objects of the load balancer freeze narrow it to class parameters, which administrators
-// write: source ranges, TLS policies and the web ACL. want is the desired stack. ofClass reports whether
+// NarrowToClass lets a plan that objects of the load balancer freeze narrow it to class parameters, which
+// administrators write: source ranges, TLS policies and the web ACL. want is the desired stack. ofClass reports whether
 // class parameters set a field of one of its resources. Nothing else of a step is executed. Source ranges are only
 // closed: a range is opened where a wider one is closed.
 func NarrowToClass(o awsop.Observed, want *stack.Stack, ofClass func(r stack.Ref, field string) bool) plan.Policy {

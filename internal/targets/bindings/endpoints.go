@@ -178,7 +178,8 @@ func (x PortEndpoints) ForwardsTooMuch() diag.List {
 
 func (x PortEndpoints) nodesLeftOut(to string) diag.List {
 	return x.notAllowed("nodes are not registered, as they would forward requests at the node port to "+to,
-		"remove these addresses from the EndpointSlices of the Service, or name pods of the namespace whose status has them; "+
+		"remove these addresses from the EndpointSlices of the Service, or name pods of the namespace whose status has "+
+			"them; "+
 			"an administrator can allow addresses that belong to no node and no pod with --endpoints-without-pods=%s=CIDR")
 }
 

@@ -47,8 +47,9 @@ func ForwardedOf(s *discoveryv1.EndpointSlice, port int32) iter.Seq[Forwarded] {
 	return func(yield func(Forwarded) bool) {
 		for i := range s.Endpoints {
 			e := &s.Endpoints[i]
-			if c := e.Conditions; !ptr.Deref(c.Ready, true) && !(ptr.Deref(c.Serving, true) && ptr.Deref(c.Terminating,
-				false)) {
+			c := e.Conditions
+			ending := ptr.Deref(c.Serving, true) && ptr.Deref(c.Terminating, false)
+			if !ptr.Deref(c.Ready, true) && !ending {
 				continue
 			}
 			x := Forwarded{Endpoint: Endpoint{Target: Target{Port: port}, Namespace: s.Namespace},

@@ -268,7 +268,7 @@ func TestTargetPortThatNoPodHasKeepsTargets(t *testing.T) {
 		p.Clock.Advance(11 * time.Minute)
 	}
 	p.wantKept(mark)
-	p.wantTold("Gateway tgu/edge", "since an edit of Service tgu/web", "has its port")
+	p.wantTold("HTTPRoute tgu/web", "since an edit of Service tgu/web", "has its port")
 	slice.Ports = []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](9090)}}
 	p.Must(p.Client.Update(p.Context(), slice))
 	p.settle()

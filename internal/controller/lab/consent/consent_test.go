@@ -3,6 +3,7 @@ package consent
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -137,6 +138,7 @@ func TestWithdrawnConsentKeepsWhatServes(t *testing.T) {
 	}
 
 	tag(l, arn, sharedWith, "demo-cluster/shop")
+	l.Clock.Advance(time.Minute) // tags that were just read are not read again
 	l.Settle(lab.Key("web"))
 	if len(rulesOn(l, arn, 8080)) == 0 {
 		t.Errorf("with consent again, nothing is written:\n%s", strings.Join(l.Events, "\n"))

@@ -25,8 +25,8 @@ import (
 )
 
 // standingLab has what stays although the controller would not make it now: targets that precede a binding, a rule for
-// a port of nodes whose pods are away, a hostname of a Gateway that another namespace asks for, an expired certificate,
-// and a web ACL by ARN. Its reads of the API server can fail.
+// a port of nodes whose pods are away, a hostname of a Gateway that another namespace asks for, a backend that a
+// grant permits, an expired certificate, and a web ACL by ARN. Its reads of the API server can fail.
 func standingLab(t *testing.T) *lab.Lab {
 	t.Helper()
 	l := lab.NewGateway(t, lab.GatewayClasses+`
@@ -36,7 +36,9 @@ Service shop/web {spec: {ports: [{name: http, port: 80, targetPort: 8080}]}}
 Service blog/web {spec: {ports: [{name: http, port: 80, targetPort: 8080}]}}
 Gateway shop/open {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]}}
 HTTPRoute shop/held {spec: {parentRefs: [{name: open}], hostnames: [a.example.com], rules: [{backendRefs: [{name: web, port: 80}]}]}}
-HTTPRoute blog/late {spec: {parentRefs: [{name: open, namespace: shop}], hostnames: [b.example.com], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
+HTTPRoute blog/late {spec: {parentRefs: [{name: open, namespace: shop}], hostnames: [b.example.com], rules: [{backendRefs: [{name: web, port: 80}]}]}}
+ReferenceGrant blog/shop {spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}], to: [{group: "", kind: Service}]}}
+HTTPRoute shop/granted {spec: {parentRefs: [{name: open}], hostnames: [c.example.com], rules: [{backendRefs: [{name: web, namespace: blog, port: 80}]}]}}`)
 	l.OwnCertificates()
 	core, ok := l.Core.(*fake.Clientset)
 	if !ok {
@@ -137,7 +139,8 @@ func wantStanding(l *lab.Lab) {
 	l.Helper()
 	all := strings.Join(slices.Sorted(maps.Keys(l.Parts())), "\n")
 	for _, part := range []string{"target group theirs has 10.0.1.77:80", "target group theirs has 10.0.128.50:8080",
-		" admits tcp 22-22 ", "certificate for *.sealed.dev", " has web ACL " + lab.GuardACL, "a.example.com", "b.example.com"} {
+		" admits tcp 22-22 ", "certificate for *.sealed.dev", " has web ACL " + lab.GuardACL, "a.example.com", "b.example.com",
+		"c.example.com"} {
 		if !strings.Contains(all, part) {
 			l.Fatalf("no part %q:\n%s\n%s", part, all, strings.Join(l.Events, "\n"))
 		}
