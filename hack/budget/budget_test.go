@@ -20,7 +20,7 @@ type program struct {
 }
 
 var programs = []program{
-	{"controller", "../..", "./cmd/controller", 1170, 50},
+	{"controller", "../..", "./cmd/controller", 1170, 51},
 	{"lbc", "../..", "./cmd/lbc", 1102, 49},
 	{"playground", "../../playground", "./cmd/playground", 2792, 119},
 }
