@@ -31,7 +31,8 @@ func (f Ingress) Declared(v *objects.View, o metav1.Object) (id stack.ID, ok boo
 	if !ok {
 		return stack.ID{}, false, nil
 	}
-	if id, ok, d = ingress.GroupOf(v, f.Config, ing); !ok && d == nil {
+	if id, ok, d = ingress.GroupOf(v, f.Config, ing); !ok && d == nil && (f.Config.TellUnserved ||
+		ingress.MisspeltLegacyClass(v, f.Config, ing)) {
 		d = ingress.Unserved(v, f.Config, ing)
 	}
 	return id, ok, d

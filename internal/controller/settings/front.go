@@ -24,10 +24,10 @@ import (
 )
 
 // Loaders returns the front ends of all kinds of owners that flags enable. With includeDryRun, objects under dry run
-// are loaded as if they were not.
+// are loaded as if they were not, and each Ingress with annotations of this controller that is not served is told.
 func Loaders(c *config.Config, includeDryRun bool) map[stack.Owner]front.Loader {
 	ing := Ingress(c)
-	ing.Config.IncludeDryRun = includeDryRun
+	ing.Config.IncludeDryRun, ing.Config.TellUnserved = includeDryRun, includeDryRun
 	out := map[stack.Owner]front.Loader{stack.Ingress: ing, stack.Service: Service(c)}
 	if c.Gates.Enabled(config.ALBGatewayAPI) {
 		out[stack.GatewayALB] = gatewayLoader(c, attachment.Application, includeDryRun)

@@ -280,9 +280,9 @@ func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestUnservedIngressWithOurAnnotationsHasOneEvent has an Ingress of a class of another controller, looked at again
-// and again.
-func TestUnservedIngressWithOurAnnotationsHasOneEvent(t *testing.T) {
+// TestMisspeltLegacyClassHasOneEvent has Ingresses that are not served, looked at again and again: those of another
+// controller get no event.
+func TestMisspeltLegacyClassHasOneEvent(t *testing.T) {
 	t.Parallel()
 	c := fake.NewClientBuilder().WithObjects(&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "nginx"},
 		Spec: networkingv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}}).Build()
@@ -293,16 +293,19 @@ func TestUnservedIngressWithOurAnnotationsHasOneEvent(t *testing.T) {
 		}, time.Now)}
 	m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
 	for name, annotations := range map[string]map[string]string{"leftover": {"alb.ingress.kubernetes.io/scheme": "internal"},
-		"theirs": {"nginx.ingress.kubernetes.io/rewrite-target": "/"}} {
+		"theirs":   {"nginx.ingress.kubernetes.io/rewrite-target": "/"},
+		"misspelt": {"alb.ingress.kubernetes.io/scheme": "internal", "kubernetes.io/ingress.class": "abl"}} {
 		i := annotated(name, annotations)
-		i.Spec.IngressClassName = ptr.To("nginx")
+		if name != "misspelt" {
+			i.Spec.IngressClassName = ptr.To("nginx")
+		}
 		for range 3 {
 			if keys := m.stacksOf(t.Context(), i); len(keys) > 0 {
 				t.Errorf("%s wakes %v", name, keys)
 			}
 		}
 	}
-	if len(events) != 1 || !strings.HasPrefix(events[0], "Normal Ingress shop/leftover IngressClass nginx belongs to ") {
+	if len(events) != 1 || !strings.HasPrefix(events[0], "Normal Ingress shop/misspelt this controller does not serve the Ingress: no IngressClass \"abl\"") {
 		t.Errorf("events: %q", events)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -99,8 +100,12 @@ func NamedByClass(v *objects.View, p *v1beta1.IngressClassParams) (class string,
 }
 
 // Idle returns the finding about class parameters that no class of this controller names. It is a warning if a guard
-// among them protects nothing. It is nil if they only declare who may join their group, which needs no class.
+// among them protects nothing. It is nil if they declare nothing, or only who may join their group, which needs no
+// class.
 func Idle(p *v1beta1.IngressClassParams) *diag.Diagnostic {
+	if equality.Semantic.DeepEqual(p.Spec, v1beta1.IngressClassParamsSpec{}) && len(annotation.Ours(p.Annotations)) == 0 {
+		return nil
+	}
 	code, text := diag.IgnoredSetting, "no IngressClass of this controller names this object, so it has no effect"
 	if g := p.Spec.Group; g != nil && (g.NamespaceSelector != nil || len(g.SettingsNamespaces) > 0 || g.Shards != nil) {
 		text += " except spec.group"

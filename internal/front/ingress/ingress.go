@@ -33,6 +33,10 @@ type Config struct {
 	RequiredSecretsLabel string
 	// IncludeDryRun translates Ingresses under dry run like all others.
 	IncludeDryRun bool
+	// TellUnserved reports each Ingress that has annotations of this controller and is not served, also if it names no
+	// class or one of another controller. Otherwise only a class that seems misspelt is reported: the objects of other
+	// controllers get no events.
+	TellUnserved bool
 	// RequestCertificates is gate EnableCertificateManagement.
 	RequestCertificates bool
 	// DefaultAuthority is --default-pca-arn: the private authority of requested certificates where no annotation names

@@ -187,8 +187,12 @@ func TestFindingsAboutObjects(t *testing.T) {
 				Spec: v1beta1.IngressClassParamsSpec{InboundCIDRs: []string{"10.0.0.0/8"}}})
 		}, doctor.Warning, "protects no load balancer (spec.inboundCIDRs)"},
 		{"class parameters that no class names", "class-params-unused", func(f *Facts) {
-			f.Objects = snapshot(&v1beta1.IngressClassParams{ObjectMeta: meta("", "idle")})
+			f.Objects = snapshot(&v1beta1.IngressClassParams{ObjectMeta: meta("", "idle"),
+				Spec: v1beta1.IngressClassParamsSpec{LoadBalancerName: "one"}})
 		}, doctor.Note, "no IngressClass"},
+		{"class parameters that declare nothing", "class-params-unused", func(f *Facts) {
+			f.Objects = snapshot(&v1beta1.IngressClassParams{ObjectMeta: meta("", "idle")})
+		}, "", ""},
 		{"class parameters that a class names", "class-params-unused", func(f *Facts) {
 			f.Objects = snapshot(classOf(meta("", "alb"), "used"), &v1beta1.IngressClassParams{ObjectMeta: meta("", "used")})
 		}, "", ""},
