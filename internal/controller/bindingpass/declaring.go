@@ -2,7 +2,6 @@ package bindingpass
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -16,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
 // declaring is the object that declares the target group of a binding: an Ingress, also one of a group, a Service or a
@@ -37,11 +37,7 @@ func (b *Reconciler) declaring(ctx context.Context, o *v1beta1.TargetGroupBindin
 func (b *Reconciler) admitting(ctx context.Context, o *v1beta1.TargetGroupBinding) []diag.Object {
 	all, view := b.declaring(ctx, o), objects.New(reads.NewCacheReader(ctx, b.Client, nil))
 	if key, ok := bindingobject.StackOfBinding(view, o.Labels); ok {
-		for _, x := range balancerObject(view, key) {
-			if !slices.Contains(all, x) {
-				all = append(all, x)
-			}
-		}
+		return bindings.Together(all, balancerObject(view, key))
 	}
 	return all
 }

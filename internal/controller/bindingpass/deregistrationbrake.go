@@ -34,7 +34,7 @@ func (b *Reconciler) keepServing(ctx context.Context, o *v1beta1.TargetGroupBind
 		if TargetsPods(o) { // an endpoint without Pod, which is what its EndpointSlice says, or what was allowed
 			return false
 		}
-		if slices.ContainsFunc(found, forwardsElsewhere) {
+		if slices.ContainsFunc(found, tellsForwards) {
 			return false
 		}
 		n, ok := c.Node(ctx, e.Node)

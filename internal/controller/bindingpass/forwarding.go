@@ -228,8 +228,9 @@ func (b *Reconciler) forwardsElsewhere(ctx context.Context, o *v1beta1.TargetGro
 	x.Podless = f.podless
 	found := x.Forwards()
 	f.doubted = f.doubted && len(found) == 0
-	x.Refused = f.refused
-	found = x.Forwards()
+	if x.Refused = f.refused; len(f.refused) > 0 {
+		found = x.Forwards()
+	}
 	b.forwards.end(key, f.proven, events, len(found) > 0 || unread != nil)
 	switch {
 	case len(found) == 0:
@@ -327,8 +328,8 @@ func (b *Reconciler) allInstances(ctx context.Context, o *v1beta1.TargetGroupBin
 	return all, nil
 }
 
-// forwardsElsewhere reports whether a finding is that nodes forward to endpoints that are not the namespace's.
-func forwardsElsewhere(d diag.Diagnostic) bool { return d.Code == diag.EndpointNotAllowed }
+// tellsForwards reports whether a finding is that nodes forward to endpoints that are not the namespace's.
+func tellsForwards(d diag.Diagnostic) bool { return d.Code == diag.EndpointNotAllowed }
 
 // concernsNodes reports whether an event of an EndpointSlice may change whether nodes are registered for a binding of
 // type instance: if endpoints come that are not shown to be pods of the namespace, or if one was in the way before.

@@ -136,12 +136,7 @@ func (p *pass) report(ctx context.Context) queue.Exit {
 	if changed {
 		logf.FromContext(ctx).Info("targets changed", "registered", p.change.Registered, "deregistered",
 			p.change.Deregistered)
-		about := b.about(ctx, o)
-		for _, x := range b.declaring(ctx, o) {
-			if !slices.Contains(about, x) {
-				about = append(about, x)
-			}
-		}
+		about := bindings.Together(b.about(ctx, o), b.declaring(ctx, o))
 		b.Health.Expect(p.request.Group, about[0], about[1:]...)
 	}
 	b.Metrics.SetTargetGroup(o)

@@ -262,7 +262,7 @@ func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 	from := p.basis(nil)
 	from.approved = approved
 	frozen := p.plan.Under(front.Observation(p.input, p.key.Owner), approved)
-	if from.withdraw, err = p.withdrawals(ctx, p.basis(nil), frozen); err != nil {
+	if from.withdraw, err = p.withdrawals(ctx, from, frozen); err != nil {
 		return p.unread(ctx, err)
 	}
 	_, final := s.policies(from, func() { p.stopped = true })

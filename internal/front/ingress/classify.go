@@ -1,7 +1,6 @@
 package ingress
 
 import (
-	"cmp"
 	"fmt"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -41,8 +40,7 @@ func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *d
 		return Class{}, nil
 	}
 	if value, ok := ing.Annotations[LegacyClassAnnotation]; ok {
-		own := cmp.Or(cfg.IngressClass, "alb")
-		if value == own || value == "" && cfg.IngressClass == "" {
+		if value == cfg.legacyClass() || value == "" && cfg.IngressClass == "" {
 			return Class{Managed: true}, nil
 		}
 		return Class{}, misspeltClass(v, cfg, ing)
@@ -75,7 +73,7 @@ func misspeltClass(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag
 	if !served(ing) || !MisspeltLegacyClass(v, cfg, ing) {
 		return nil
 	}
-	own := cmp.Or(cfg.IngressClass, "alb")
+	own := cfg.legacyClass()
 	text := fmt.Sprintf("no IngressClass %q exists, and %q may be meant; its load balancer keeps its former rules and "+
 		"settings", ing.Annotations[LegacyClassAnnotation], own)
 	d := invalidClass(ing, text, fmt.Sprintf("write %q; to release the load balancer, delete the Ingress, or name an "+

@@ -28,7 +28,7 @@ func Unserved(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diag
 	}
 	const classPath = "spec.ingressClassName"
 	if value, ok := ing.Annotations[LegacyClassAnnotation]; ok {
-		own := cmp.Or(cfg.IngressClass, "alb")
+		own := cfg.legacyClass()
 		if MisspeltLegacyClass(v, cfg, ing) {
 			return note(legacyClassPath, fmt.Sprintf("this controller does not serve the Ingress: no IngressClass %q exists, "+
 				"and %q may be meant", value, own), fmt.Sprintf("write %q, or remove the annotations of this controller", own))
@@ -56,12 +56,15 @@ func Unserved(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diag
 		"; otherwise remove the annotations of this controller")
 }
 
+// legacyClass is the value of the legacy annotation by which an Ingress is this controller's.
+func (c Config) legacyClass() string { return cmp.Or(c.IngressClass, "alb") }
+
 const legacyClassPath = "metadata.annotations[" + LegacyClassAnnotation + "]"
 
 // MisspeltLegacyClass reports whether the legacy annotation of an Ingress seems to misspell the class of this
 // controller.
 func MisspeltLegacyClass(v *objects.View, cfg Config, ing *networkingv1.Ingress) bool {
-	value, own := ing.Annotations[LegacyClassAnnotation], cmp.Or(cfg.IngressClass, "alb")
+	value, own := ing.Annotations[LegacyClassAnnotation], cfg.legacyClass()
 	if value == own || annotation.NearestOf(value, own) == "" {
 		return false
 	}

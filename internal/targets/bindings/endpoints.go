@@ -183,15 +183,21 @@ func (x PortEndpoints) nodesLeftOut(to string) diag.List {
 			"an administrator can allow addresses that belong to no node and no pod with --endpoints-without-pods=%s=CIDR")
 }
 
+// Together are objects and more of them, each once.
+func Together(objects, more []diag.Object) []diag.Object {
+	for _, o := range more {
+		if !slices.Contains(objects, o) {
+			objects = append(slices.Clip(objects), o)
+		}
+	}
+	return objects
+}
+
 // notAllowed is a finding on the binding, its Service and what declares it; the remedy has a place for the namespace.
 func (x PortEndpoints) notAllowed(text, remedy string) (found diag.List) {
 	about := x.About()
 	if x.Owner != nil {
-		for _, o := range x.Owner() {
-			if !slices.Contains(about, o) {
-				about = append(slices.Clip(about), o)
-			}
-		}
+		about = Together(about, x.Owner())
 	}
 	for _, about := range about {
 		found = append(found, diag.New(about, "", diag.EndpointNotAllowed, text, fmt.Sprintf(remedy, x.Binding.Namespace)))
