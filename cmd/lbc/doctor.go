@@ -37,7 +37,7 @@ With --leader, lbc shows the report that the controller's leader writes into Con
 aws-lbc-doctor. The report has some of the checks, once a minute, from the leader's own data. It
 needs no AWS credentials.
 
-A source that lbc cannot read is a finding. lbc then skips the checks that need the source.
+A source that lbc cannot read is a finding. The checks that need the source have status unchecked.
 
 Exit status: 0 healthy, with notes at most; 1 lbc failed; 2 errors; 4 warnings and no errors.`
 

@@ -24,21 +24,23 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lbc/rollback"
 )
 
-const rollbackHelp = `List what the AWS Load Balancer Controller v3.5 treats otherwise, before you go back to it:
+const rollbackHelp = `List what would change if you go back to the AWS Load Balancer Controller v3.5 (the existing
+controller):
 
-- objects with errors, which that controller serves otherwise, or not at all;
-- features in use that it lacks: annotations, fields, finalizers and flags.
+- objects with errors, which the existing controller serves in another way, or not at all;
+- features in use that the existing controller lacks: annotations, fields, finalizers and flags.
 
-For each, the list says what happens to it, what to do before, and the command if there is one.
-docs/tasks/going-back.md has the whole table and the order of the steps.
+For each object and feature, the list says what the existing controller does, what to do before you
+go back, and the command, if there is one. docs/tasks/going-back.md has the table of all
+features and the order of the steps.
 
 The list begins with objects that would lose a protection, such as a login or source ranges (effect
 exposed). Objects follow that would lose requests or edits (effect unavailable), and objects whose
-deletion would hang. The list ends with the first writes to AWS of that controller for rules: it
-numbers the rules of listeners again, which changes no answer.
+deletion would hang. The list ends with the first writes to rules in AWS: the existing controller
+renumbers the rules of listeners. Requests get the same answers as before.
 
-The command reads AWS, as the errors of many objects depend on it. With files alone, it plans in the
-simulator's built-in account, and leaves out what depends on an account.
+The command reads AWS, because the errors of many objects depend on AWS. With files alone, the
+command plans in the simulator's built-in account, and leaves out errors that depend on an account.
 
 ` + inputHelp + `
 
@@ -104,7 +106,7 @@ func rollbackCommand() *cobra.Command {
 	var o rollbackOptions
 	cmd := &cobra.Command{
 		Use:     "rollback-check [FILE]...",
-		Short:   "List what the existing controller serves otherwise or lacks",
+		Short:   "List what the existing controller serves in another way, or lacks",
 		Long:    rollbackHelp,
 		Example: rollbackExample,
 		Args:    cobra.ArbitraryArgs,
@@ -154,7 +156,8 @@ func (o *rollbackOptions) run(ctx context.Context, out, errOut io.Writer, in io.
 		return errors.New("it is not known which flags the controller runs with; set them in the environment variable " +
 			flagsVariable)
 	case awsUnread != nil:
-		return fmt.Errorf("it is not known which objects the AWS Load Balancer Controller serves otherwise: %w", awsUnread)
+		return fmt.Errorf("it is not known which objects the AWS Load Balancer Controller serves in another way: %w",
+			awsUnread)
 	}
 	return nil
 }
@@ -372,11 +375,12 @@ func (d *rollbackDocument) writes(stacks []offline.Result) {
 			tags[listener][rule.Priority] = rule.Tags[naming.ResourceTag(r.Key.Owner)]
 		}
 		if n := len(rollback.Renumbered(priorities)); n > 0 {
-			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("SetRulePriorities and AddTags: the rules "+
-				"of %d of its listeners are numbered from 1 on; no request gets another answer", n)})
+			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("SetRulePriorities and AddTags: the existing "+
+				"controller renumbers the rules of %d of the stack's listeners from 1; requests get the same answers as before",
+				n)})
 		} else if n := len(rollback.Retagged(tags)); n > 0 {
-			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("AddTags: rules of %d of its listeners get "+
-				"tags with their numbers; no request gets another answer", n)})
+			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("AddTags: the existing controller writes "+
+				"the numbers of rules into tags, for %d of the stack's listeners; requests get the same answers as before", n)})
 		}
 	}
 }
@@ -410,8 +414,8 @@ func (d *rollbackDocument) text() string {
 		fmt.Fprintf(&b, "%s\n  writes  %s\n\n", w.Stack, w.What)
 	}
 	if d.LoadBalancers > 0 {
-		fmt.Fprintf(&b, "%d LoadBalancer objects: nobody writes them any more. Delete them once this controller has ended: "+
-			"kubectl delete lb -A --all\n\n", d.LoadBalancers)
+		fmt.Fprintf(&b, "%d LoadBalancer objects: nobody updates them any more. Delete them once this controller has "+
+			"stopped: kubectl delete lb -A --all\n\n", d.LoadBalancers)
 	}
 	for _, u := range d.Unread {
 		fmt.Fprintf(&b, "not read: %s\n", u)

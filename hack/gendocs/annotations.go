@@ -15,33 +15,35 @@ const annotationsIntro = `# Annotations
 For users who annotate Ingresses, Services and Gateways.
 Afterwards you know each annotation, how to write its value, and what a mistake costs.
 
-` + "`make generate`" + ` writes this page from the table by which the controller reads annotations (` +
+` + "`make generate`" + ` writes this page from the table that the controller uses to read annotations (` +
 	"`internal/kube/annotation`" + `).
 
 ## Values
 
 | Syntax | How to write a value |
 |---|---|
-| string | any text; the controller does not trim it |
+| string | any text. Blanks at the beginning and end are part of the value |
 | bool | ` + "`true`, `false`, `1`, `0`, `t`, `f`, `T`, `F`, `TRUE`, `FALSE`, `True`, `False`" + ` |
 | int32, int64 | a decimal number without blanks |
 | list | items separated by commas. The controller ignores empty items and the blanks around items. An item cannot contain a comma |
 | map | ` + "`key=value`" +
 	` items separated by commas. The controller ignores the blanks around keys and values, and a comma at the end. A backslash makes the next character part of the value: ` + "`\\,`" + ` is a comma. If a key occurs twice, its last value applies |
-| json | JSON. The names of members are not case-sensitive. An unknown member has no effect, and a note names the member. An edit that misspells the name of a member is invalid |
+| json | JSON. The names of fields are not case-sensitive. The controller ignores an unknown field, and an event with reason Note names the field ([findings](findings.md)). Exception: if an edit adds a misspelled field, the value is invalid. An unknown field counts as misspelled if its name resembles the name of a field that the value lacks. In the annotations conditions, jwt-validation, auth-idp-cognito and auth-idp-oidc, every unknown field counts as misspelled. In these annotations, a misspelled field also makes a new object invalid |
 
 If a value is invalid, an event on the object names the annotation and says how to write a valid value.
-The other members of its group are not affected.
-If a key has one of the prefixes below and is unknown, an event names the most similar known key.
+Unless the controller runs with --strict-groups, an invalid value does not affect the other Ingresses or Services of the object's group.
+If an annotation has one of the prefixes below but is unknown, an event reports the annotation and, if possible, suggests a known annotation.
+On Services, the event reports only annotations that begin with service.beta.kubernetes.io/aws-load-balancer-.
 
 ## Columns
 
 | Column | Meaning |
 |---|---|
-| Read on | the kinds of objects on which the controller reads the annotation |
-| Class field | the field of IngressClassParams that takes precedence. If the field is set, the controller ignores the annotation. For attributes and tags, the controller ignores only keys that the field has. If the value of an ignored annotation differs from the field, a note on the Ingress names the annotation |
-| In a group | how the values of several Ingresses of a group combine |
-| A mistake costs | what the controller does not create or change while the value is invalid. *route*: routes of the object. *listener*: a listener. *load balancer*: the load balancer, which a group shares. *frontend*: the network load balancer in front of the ALB. *certificate*: a certificate. *add-on*: a setting on which no traffic depends |
+| Read on | the kinds of objects on which the controller reads the annotation. If an Ingress and its backend Service both have the annotation, the value of the Service applies, unless the column Meaning says otherwise |
+| Default | the value or the effect without the annotation. A name that begins with -- is a [flag](flags.md); the default of the flag follows in parentheses |
+| Class field | the field of IngressClassParams that takes precedence. If the field is set, the controller ignores the annotation. Exception: in annotations for attributes and tags, the controller ignores only the keys that the field contains. If the value of an ignored annotation differs from the field, an event with reason Note on the Ingress names the annotation |
+| In a group | how the values of the Ingresses of a group (*members*) combine. *shared*: one value applies to all members. If a member declares another value, the controller ignores this value, or the last valid version of the member serves ([details](shared/annotations.md)). *per port*, *per key*: the members share one value for each port or key. *added by each*: the values of all members apply. [Annotations in a group](shared/annotations.md) has the rule for every annotation, also if this cell is empty. A [policy](shared/policies.md), such as drift-policy, applies only if the namespace of its object decides |
+| A mistake costs | the part of the object's declaration that the controller does not apply while the value is invalid ([effects](shared/invalid-edits.md#what-a-mistake-affects)). *route*: routes of the object. *listener*: a listener. *load balancer*: settings of the load balancer. *frontend*: the network load balancer in front of the ALB. *certificate*: a certificate. *add-on*: a setting on which no traffic depends. If the part is a route, a listener or the load balancer, the last valid version of the object serves |
 `
 
 // annotations is the reference page of all annotations, in Markdown. root is the directory of the module.
@@ -54,7 +56,7 @@ func annotations(root string) (string, error) {
 	b.WriteString(annotationsIntro)
 	table := func(title, prefix string) {
 		fmt.Fprintf(&b, "\n## %s: `%s…`\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | A "+
-			"mistake costs | |\n|---|---|---|---|---|---|---|---|\n", title, prefix)
+			"mistake costs | Meaning |\n|---|---|---|---|---|---|---|---|\n", title, prefix)
 		for _, e := range annotation.Entries() {
 			if name, ok := strings.CutPrefix(string(e.Key), prefix); ok {
 				fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n",
@@ -67,16 +69,16 @@ func annotations(root string) (string, error) {
 	table("Services of type LoadBalancer", annotation.ServicePrefix)
 	table("Gateways", annotation.GatewayPrefix)
 	b.WriteString(`
-All other settings of Gateways are fields of [their configurations](gateway-reference.md).
+All other settings of Gateways are fields of the [configurations of Gateways](gateway-reference.md).
 
-These annotations have no effect, and a note on the object says so:
+These annotations have no effect, and an event with reason Note on the object reports this:
 
-- annotations of Ingresses and Services on a Gateway;
-- any annotation on a route;
-- annotations of a Service that is a backend only of routes.
+- annotations for Ingresses and Services, on a Gateway;
+- any annotation of this page, on a route;
+- any annotation of this page, on a Service that is a backend only of routes and has no load balancer of its own.
 
-The controller itself writes annotations with prefix ` + "`gateway.k8s.aws.addon.`" + `.
-They record that the controller must remove a web ACL, a Shield protection or reserved capacity when the configuration no longer has it.
+The controller itself writes annotations to Gateways, with prefix ` + "`gateway.k8s.aws.addon.`" + `.
+These annotations record which add-ons (web ACL, Shield protection, reserved capacity) the controller must remove when the configuration no longer contains them.
 `)
 	return b.String(), nil
 }

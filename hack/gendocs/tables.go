@@ -21,8 +21,8 @@ func supported() string {
 // budgets is the table of docs/operations/reconciling.md.
 func budgets() string {
 	var b strings.Builder
-	b.WriteString("| Loop | Calls for | For each | Steady state | While a dependency fails | Pauses meanwhile " +
-		"|\n|---|---|---|---|---|---|\n")
+	b.WriteString("| Loop | Calls for | For each | Steady state | While a dependency fails | Pauses between " +
+		"attempts during the failure |\n|---|---|---|---|---|---|\n")
 	for _, x := range callbudget.Budgets {
 		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s |\n", x.Loop, x.Reads, x.Per, x.Steady, x.Trouble, x.Pauses)
 	}

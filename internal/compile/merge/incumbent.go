@@ -184,13 +184,14 @@ func (g *Group) held(q *conflict, p protection, last Effect) []int {
 
 // ended returns for which members a value in effect has ended, of which no owner's is left: for all, if the namespaces
 // that set it have left. What a namespace removes that is still there, it wants no longer. Values of others that were
-// ignored so far do not take effect by its edit, but those of members that may have set the value first do.
+// ignored so far do not take effect by its edit, nor when members that only agreed leave later, but those of members
+// that may have set the value first do.
 func (g *Group) ended(q *conflict, last Effect) func(member int) bool {
 	set := map[string]bool{}
 	for _, w := range last.Owners {
 		set[w.Member.Namespace] = true
 	}
-	stays := slices.ContainsFunc(q.among, func(i int) bool {
+	stays := !slices.ContainsFunc(last.Owners, Owner.founds) || slices.ContainsFunc(q.among, func(i int) bool {
 		return g.counts(i) && set[g.Members[i].Object.Namespace]
 	})
 	owned := last.ownedBy()

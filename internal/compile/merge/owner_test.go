@@ -89,3 +89,27 @@ func TestStrangerLoosensNoMoreThanTheDefault(t *testing.T) {
 		before = next.NewEffect
 	}
 }
+
+// TestIgnoredValueStaysIgnoredWhenAgreeingMemberLeaves has a stranger declare a value that was ignored so far, while the
+// last namespace that set another value leaves. If that namespace only agreed with an owner who has since removed the
+// value, the owner wants the default.
+func TestIgnoredValueStaysIgnoredWhenAgreeingMemberLeaves(t *testing.T) {
+	t.Parallel()
+	const fallback, ignored = "ELBSecurityPolicy-2016-08", "ELBSecurityPolicy-TLS13-1-2-2021-06"
+	for agrees, want := range map[bool]string{false: ignored, true: fallback} {
+		g, values := many(1, func(int) string { return ignored })
+		last := Effect{Value: "ELBSecurityPolicy-TLS-1-1-2017-01", Owners: []Owner{{Agrees: agrees}}}
+		last.Owners[0].Member.Namespace = "gone"
+		next := &Group{Joinable: true, Members: g.Members, Exists: g.Exists, Note: g.Note,
+			InEffect: map[string]Effect{"ssl-policy": last}, NewEffect: map[string]Effect{}}
+		next.Joined = (&Group{Members: g.Members}).Seniority()
+		got, ok := Resolve(next, values[1:], &Setting[string]{Name: "ssl-policy", What: "TLS policy", Among: next.All(),
+			Fallback: fallback})
+		if !ok {
+			got.Value = fallback
+		}
+		if got.Value != want {
+			t.Errorf("agrees %t: %s is in effect, want %s", agrees, got.Value, want)
+		}
+	}
+}

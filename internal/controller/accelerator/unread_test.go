@@ -150,18 +150,25 @@ var unreadEdits = map[string]func(*world){
 	},
 }
 
-// parts are what the account has of accelerators, each as a text: endpoints with and without their settings.
+// parts are what the account has of accelerators, each as a text: endpoints, their weights, and whether they preserve
+// addresses of clients.
 func (w *world) parts() map[string]bool {
 	out := map[string]bool{}
 	for line := range strings.Lines(w.accelerators()) {
 		line = strings.TrimSpace(line)
-		out[line] = true
 		words := strings.Fields(line)
-		if out[words[0]] = true; words[0] == "TCP" {
+		switch out[words[0]] = true; {
+		case words[0] == "TCP":
 			for _, ports := range words[2:] {
-				delete(out, line)
 				out["ports "+ports] = true
 			}
+		case strings.HasPrefix(words[0], "loadbalancer/"):
+			out[words[0]+" weight "+words[1]] = true
+			if words[2] == "true" { // an endpoint that preserves them from now on has lost nothing
+				out[words[0]+" preserves addresses of clients"] = true
+			}
+		default:
+			out[line] = true
 		}
 	}
 	w.sim.Account.Lock()

@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/lab/failedread"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // lifeEdits are what happens in a life, besides unreadEdits: deletions of what the object names, and what a process
@@ -220,8 +221,9 @@ func (l *generatedLife) misread(t *testing.T, permission, way string, skip int) 
 			t.Errorf("in the end, %s is missing:\n%s\n%s", part, w.accelerators(), strings.Join(w.events, "\n"))
 		}
 	}
-	if len(l.after) == 0 && len(now) > 0 {
-		t.Errorf("left in the end:\n%s", w.accelerators())
+	left, events := len(l.after) == 0 && len(now) > 0, strings.Join(w.events, "\n")
+	if left && !(withoutTags(permission, way) && strings.Contains(events, string(diag.AcceleratorNotOwned))) {
+		t.Errorf("left in the end:\n%s\n%s", w.accelerators(), events)
 	}
 	err := w.client.Get(t.Context(), name, &agav1beta1.GlobalAccelerator{})
 	if gone := apierrors.IsNotFound(err); gone != (len(l.after) == 0) {
@@ -229,13 +231,19 @@ func (l *generatedLife) misread(t *testing.T, permission, way string, skip int) 
 	}
 }
 
+// withoutTags reports whether a read answers that accelerators lack tags. An accelerator without the tags of its object
+// is not deleted with the object, and an event says so.
+func withoutTags(permission, way string) bool {
+	return permission == "globalaccelerator:ListTagsForResource" && (way == "empty" || way == "partial")
+}
+
 // TestFailedReadRemovesNothingInAnyLife has each read fail in each way, from any of its calls in generated lives with
-// edits, deletions and restarts: what no life without the fault removes by then stays. The long form tries 40 lives of
+// edits, deletions and restarts: what no life without the fault removes by then stays. The long form tries 16 lives of
 // each world, the short form a few of their faults.
 func TestFailedReadRemovesNothingInAnyLife(t *testing.T) {
 	t.Parallel()
 	sample := longtest.Shifted(97)
-	for seed := range longtest.Seeds(2, 40) {
+	for seed := range longtest.Seeds(2, 16) {
 		for _, of := range slices.Sorted(maps.Keys(unreadWorlds)) {
 			random := rand.New(rand.NewPCG(uint64(seed), uint64(len(of)))) //nolint:gosec // not for secrets
 			life, lived := generate(of, random), false

@@ -308,20 +308,21 @@ var flagRows = []struct {
 	{"trust-store-bucket", Ignored, "spec.tls.frontend of Gateways is not read."},
 	{"trust-store-prefix", Ignored, "spec.tls.frontend of Gateways is not read."},
 	{"alb-gateway-controller-name", Stuck,
-		"Gateways of a class with another controller name than gateway.k8s.aws/alb are not " +
-			"managed, and stay Terminating once they are deleted."},
+		"If the flag sets another name than gateway.k8s.aws/alb, the existing controller does not manage Gateways whose " +
+			"GatewayClass has this name as controllerName. If you delete such a Gateway, the Gateway stays Terminating."},
 	{"nlb-gateway-controller-name", Stuck,
-		"Gateways of a class with another controller name than gateway.k8s.aws/nlb are not " +
-			"managed, and stay Terminating once they are deleted."},
-	{"auto-gateway-controller-name", Stuck, "Gateways of the class are not managed, and stay Terminating once " +
-		"they are deleted."},
+		"If the flag sets another name than gateway.k8s.aws/nlb, the existing controller does not manage Gateways whose " +
+			"GatewayClass has this name as controllerName. If you delete such a Gateway, the Gateway stays Terminating."},
+	{"auto-gateway-controller-name", Stuck, "The existing controller does not manage Gateways whose GatewayClass has " +
+		"the flag's value as controllerName. If you delete such a Gateway, the Gateway stays Terminating."},
 	{"enable-checkpoints", Ignored,
 		"The ConfigMaps of the checkpoints stay, with the record for lbc timeline, and nobody " +
 			"updates them."},
 	{"drift-check-interval", Ignored, "Changes made by hand are found only at edits and at the resync."},
 	{"drift-policy", Changed, "The existing controller undoes changes made in AWS by hand."},
-	{"replacement-policy", Changed, "An edit that needs another load balancer replaces it."},
-	{"publish-address", Ignored, "Objects show the address of a new load balancer once it is created."},
+	{"replacement-policy", Changed, "An edit that needs another load balancer replaces the existing load balancer."},
+	{"publish-address", Ignored,
+		"Objects show the address of a new load balancer once AWS has created the load balancer."},
 	{"metrics-secure", Changed, "Metrics are served by plain HTTP to everybody who reaches the port."},
 	{"metrics-cert-dir", Changed, "Metrics are served by plain HTTP to everybody who reaches the port."},
 	{"pprof-bind-addr", Ignored, "Profiles are not served."},

@@ -25,15 +25,16 @@ func policies() (out []Row) {
 		harmless: []string{"Delete"}, effect: Changed,
 		after: "Not read: deleting the object deletes its load balancer.",
 		before: "Declare attribute deletion_protection.enabled=true of the load balancer in the object, then remove the " +
-			"annotation. The load balancer then stays, and the deleted object waits.",
+			"annotation. If you then delete the object, the load balancer stays, and the object stays Terminating until you " +
+			"switch off the protection.",
 	}, {
 		ingress: "alb.ingress.kubernetes.io/ownership", service: "service.beta.kubernetes.io/aws-load-balancer-ownership",
 		gateway: "gateway.k8s.aws/ownership", class: "elbv2.k8s.aws/ownership",
 		harmless: []string{"managed"}, effect: Changed,
-		after: "Not read: the existing controller creates and changes a load balancer for each such object. It leaves a " +
-			"shared load balancer, with the listeners and rules on it, without an owner.",
+		after: "Not read: the existing controller creates and changes a load balancer for each such object. Listeners and " +
+			"rules on shared load balancers stay without an owner.",
 		before: "Delete objects with ownership shared or observed, or let the existing controller create a load balancer " +
-			"for them. Objects that adopted a load balancer keep this load balancer.",
+			"for them. If an object adopted a load balancer, the existing controller manages the adopted load balancer.",
 	}, {
 		ingress: "alb.ingress.kubernetes.io/existing-load-balancer",
 		service: "service.beta.kubernetes.io/aws-load-balancer-existing", gateway: "gateway.k8s.aws/existing-load-balancer",
@@ -46,7 +47,7 @@ func policies() (out []Row) {
 		service: "service.beta.kubernetes.io/aws-load-balancer-approved-plan", gateway: "gateway.k8s.aws/approved-plan",
 		class:  "elbv2.k8s.aws/approved-plan",
 		effect: Changed,
-		after:  "Not read: every edit takes effect at once, also edits that wait for an approval now.",
+		after:  "Not read: every edit takes effect at once, including edits that wait for an approval now.",
 		before: "Approve or undo the edits that wait, then remove the annotation.",
 	}, {
 		ingress: "alb.ingress.kubernetes.io/drift-policy",
@@ -85,8 +86,9 @@ func consents() (out []Row) {
 		"gateway.k8s.aws/delete-duplicates",
 		"elbv2.k8s.aws/allow-deregistration",
 	} {
-		out = append(out, Row{Sort: Annotation, Name: key, Effect: Ignored, After: "Not read. It is the consent to one " +
-			"deletion. The existing controller deletes without consent."})
+		out = append(out, Row{Sort: Annotation, Name: key, Effect: Ignored, After: "Not read. Under this controller, the " +
+			"annotation permits deletions or deregistrations. The existing controller deletes and deregisters without such " +
+			"an annotation."})
 	}
 	return out
 }
@@ -132,17 +134,17 @@ func settings() []Row {
 func records() []Row {
 	return []Row{
 		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/dry-run-plan-gzip", Written: true, Effect: Ignored,
-			After: "Not read. It stays on the object as text."},
+			After: "Not read. The annotation stays on the object as text."},
 		{Sort: Annotation, Name: "gateway.k8s.aws/dry-run-plan-gzip", Written: true, Effect: Ignored,
-			After: "Not read. It stays on the object as text."},
+			After: "Not read. The annotation stays on the object as text."},
 		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/written-secrets", Written: true, Effect: Ignored,
-			After: "Not read. It stays on the object as text."},
+			After: "Not read. The annotation stays on the object as text."},
 		{Sort: Annotation, Name: "gateway.k8s.aws/client-certificates-passed", On: "Gateway", Written: true, Effect: Ignored,
-			After: "Not read. It stays on the object as text."},
+			After: "Not read. The annotation stays on the object as text."},
 		{Sort: Annotation, Name: "elbv2.k8s.aws/deletion-waits-for", Written: true, Effect: Ignored,
-			After: "Not read. It exists only on objects whose deletion waits, and disappears with these objects."},
+			After: "Not read. The annotation exists only on objects whose deletion waits, and disappears with these objects."},
 		{Sort: Annotation, Name: "elbv2.k8s.aws/original", On: "TargetGroupBinding", Written: true, Effect: Ignored,
-			After: "Not read. It exists only on bindings during their deletion."},
+			After: "Not read. The annotation exists only on TargetGroupBindings that this controller is about to delete."},
 	}
 }
 
@@ -150,9 +152,11 @@ func records() []Row {
 func parameters() []Row {
 	return []Row{
 		{Sort: Field, On: "IngressClassParams", Name: "spec.group.shards", Harmless: []string{"1"}, Effect: Changed,
-			After: "Not read: all rules move to the group's first load balancer, and the others are deleted with their " +
-				"addresses. If the group exceeds AWS's limits for one load balancer, the whole group fails.",
-			Before: "Set shards to 1 while this controller runs, and wait until the hostnames have moved and DNS follows."},
+			After: "Not read: the existing controller moves all rules to the group's first load balancer, and deletes the " +
+				"group's other load balancers with their addresses. If the group exceeds AWS's limits for one load balancer, " +
+				"the whole group fails.",
+			Before: "Set shards to 1 while this controller runs, and wait until this controller has moved the hostnames and " +
+				"DNS has the new addresses."},
 		{Sort: Field, On: "IngressClassParams", Name: "spec.group.namespaceSelector", Effect: Changed,
 			After:  "Not read: Ingresses of all namespaces may join the group.",
 			Before: "Set spec.namespaceSelector of the class, which both controllers read."},
@@ -181,8 +185,9 @@ func gateways() []Row {
 	return []Row{
 		{Sort: Annotation, Name: "gateway.k8s.aws/rule-construction", Harmless: []string{"compatible"}, Recorded: true,
 			Effect: Changed,
-			After: "Not read: the existing controller creates the Gateway's rules in its own form and deletes the others. " +
-				"If the existing controller routes a request differently than the Gateway API demands, the answer changes.",
+			After: "Not read: the existing controller creates the Gateway's rules in its own form and deletes the rules of " +
+				"this controller. If the existing controller routes a request differently than the Gateway API demands, the " +
+				"answer changes.",
 			Before: "Write the value compatible. The rules then change while this controller runs, without a lost request. " +
 				"The plan shows which rules change.",
 			Command: "kubectl annotate KIND -n NAMESPACE NAME gateway.k8s.aws/rule-construction=compatible --overwrite"},
@@ -231,7 +236,7 @@ func pods() []Row {
 			Before:  "Declare a preStop hook and the grace period in the pods' templates, then remove the label.",
 			Command: "kubectl label KIND NAME elbv2.k8s.aws/pod-drain-inject-"},
 		{Sort: Annotation, Name: "elbv2.k8s.aws/pod-drain-seconds", On: "Pod", Effect: Ignored,
-			After: "Not read. It has no effect without the label of the namespace."},
+			After: "Not read. The annotation has no effect without the label of the namespace."},
 	}
 }
 
@@ -240,33 +245,34 @@ func objectRows() []Row {
 	return []Row{
 		{Sort: Kind, Name: "LoadBalancer", Written: true, Effect: Ignored,
 			After: "Nobody updates the objects any longer. Their status is the last status that this controller wrote, so a " +
-				"wait for Ready succeeds.",
-			Before: "Delete these objects once this controller has ended: kubectl delete lb -A --all. This deletes nothing in " +
-				"AWS."},
+				"wait for Ready can succeed although the load balancer is not ready.",
+			Before: "Delete these objects once this controller has stopped: kubectl delete lb -A --all. This deletes nothing " +
+				"in AWS."},
 		{Sort: Finalizer, Name: "group.service.k8s.aws/", On: "Service", Written: true, Effect: Stuck,
-			After: "Not known: a Service of a group stays Terminating for ever once it is deleted, and its namespace with it.",
-			Before: "Remove annotation aws-load-balancer-group-name while this controller runs, and wait until it has " +
-				"removed the finalizer.",
+			After: "Not known: if you delete a Service of a group, the Service stays Terminating for ever. Its namespace " +
+				"cannot be deleted either.",
+			Before: "Remove annotation aws-load-balancer-group-name while this controller runs, and wait until this " +
+				"controller has removed the finalizer.",
 			Command: remove("service.beta.kubernetes.io/aws-load-balancer-group-name")},
 	}
 }
 
 // marks are tags in AWS and a condition, which objects do not declare.
 func marks() (out []Row) {
-	const protect = "If the load balancer must outlive its objects, declare in them attribute " +
-		"deletion_protection.enabled=true."
+	const protect = "If the load balancer must outlive its objects, declare attribute " +
+		"deletion_protection.enabled=true in the objects."
 	for _, t := range []struct {
 		name, after string
 		effect      Effect
 		before      string
 	}{
-		{"elbv2.k8s.aws/adopted", "Removed from an adopted load balancer. When this controller comes back, it treats the " +
-			"load balancer as a load balancer that it created.", Changed, protect},
-		{"elbv2.k8s.aws/retained", "Stays on a load balancer without objects until objects of the same names claim it.",
-			Ignored, ""},
+		{"elbv2.k8s.aws/adopted", "Removed from an adopted load balancer. If you install this controller again, this " +
+			"controller treats the load balancer as a load balancer that it created.", Changed, protect},
+		{"elbv2.k8s.aws/retained", "Stays on a load balancer without objects until objects with the same names claim the " +
+			"load balancer.", Ignored, ""},
 		{"elbv2.k8s.aws/replaces", "Removed from the target group. A target group that this controller is replacing stays " +
 			"without an owner.", Ignored, ""},
-		{"elbv2.k8s.aws/shared-with", "Not read. It stays on the load balancers of other owners on which you set it.",
+		{"elbv2.k8s.aws/shared-with", "Not read. The tag stays on load balancers of other owners on which you set the tag.",
 			Ignored, ""},
 		{"elbv2.k8s.aws/deletable-by", "Not read, and removed from a load balancer that was adopted: deleting the objects " +
 			"of the load balancer deletes the load balancer.", Changed, protect},

@@ -62,10 +62,10 @@ type Entry struct {
 
 // Merge rules.
 const (
-	agree   = "members must agree"
-	perPort = "members must agree, per port"
-	perKey  = "members must agree, per key"
-	union   = "union, per port"
+	agree   = "shared"
+	perPort = "shared, per port"
+	perKey  = "shared, per key"
+	union   = "added by each, per port"
 )
 
 // entries is the table, and table its index. Both are constant. Above each row is its text of docs/annotations.md.
@@ -104,10 +104,12 @@ var gatewayEntries = []Entry{
 	// ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)).
 	{Key: GatewayExisting, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
 		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef"},
-	// What the controller may do with the load balancer. `managed`: everything that the object declares. `shared`: only
-	// listeners and rules, with their target groups, on the existing load balancer that `existing-load-balancer` names.
-	// `adopted`: everything, but deletions and changes on the existing load balancer wait until `approved-plan` approves
-	// them. `observed`: nothing; the controller shows the address and its plan, and writes nothing to AWS
+	// Which changes the controller may make to the load balancer. `managed`: everything that the object declares.
+	// `shared`: only listeners and rules, with their target groups, on the existing load balancer that
+	// `existing-load-balancer` names. `adopted`: everything that the object declares, on the existing load balancer that
+	// `existing-load-balancer` names. Deletions, and most changes of existing parts, wait for an approval by
+	// `approved-plan`. `observed`: the controller writes nothing to AWS, with [a few
+	// exceptions](tasks/ownership.md#what-observed-stops), and shows the address and the plan of the load balancer
 	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of the LoadBalancerConfigurations of the
 	// Gateway takes precedence.
 	{Key: GatewayOwnership, Syntax: String, Scope: OnGateway, Affects: diag.AddOn, Default: "`managed`",
@@ -123,38 +125,45 @@ var gatewayEntries = []Entry{
 	// As DeleteDuplicates.
 	{Key: GatewayDeleteDuplicates, Syntax: List, Scope: OnGateway, Affects: diag.AddOn, Example: "sg-0123456789abcdef0"},
 	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`. For single groups of fields, add
-	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of the
-	// LoadBalancerConfigurations of the Gateway takes precedence, for each group of fields that it names.
+	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)). If annotation elbv2.k8s.aws/drift-policy of a
+	// LoadBalancerConfiguration of the Gateway names a group of fields, the policy of that annotation takes precedence
+	// for this group.
 	{Key: GatewayDriftPolicy, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
-		Default: "the class's policy, otherwise --drift-policy (correct)", Example: "report,tags=ignore"},
+		Default: "the policy of the LoadBalancerConfigurations, otherwise --drift-policy (correct)",
+		Example: "report,tags=ignore"},
 	// Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` or
 	// `refuse`. `,except=NAME` allows the replacement of the load balancer NAME. `,keep=1h` keeps the old load balancer
 	// for an hour ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of the
 	// LoadBalancerConfigurations of the Gateway takes precedence.
 	{Key: GatewayReplacementPolicy, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
-		Default: "the class's policy, otherwise --replacement-policy (allow)",
+		Default: "the policy of the LoadBalancerConfigurations, otherwise --replacement-policy (allow)",
 		Example: "refuse,except=k8s-shop-web-0123456789"},
-	// If true, the controller plans the Gateway, its ListenerSets and its routes, but deploys nothing. It writes the stack
-	// to dry-run-plan, and an event counts the planned changes. Deployed resources do not change. All values other than
-	// true have no effect.
+	// If true, the controller plans the Gateway, its ListenerSets and its routes, but deploys nothing. The controller
+	// writes the planned load balancer with its resources ([stack](architecture.md#glossary)) to dry-run-plan, and an
+	// event counts the planned changes. Deployed resources do not change. Only the value true, in this spelling, has an
+	// effect.
 	{Key: GatewayDryRun, Syntax: Bool, Scope: OnGateway, Affects: diag.LoadBalancer, Default: "false", Example: "true"},
-	// Stack of the Gateway under dry run. The controller does not read this annotation.
-	{Key: GatewayDryRunPlan, Syntax: JSON, Scope: Written, Affects: diag.LoadBalancer, Example: "{}"},
-	// The stack of dry-run-plan, compressed with gzip and in base64, if the stack is too large for an annotation. The
+	// Planned load balancer of a Gateway with dry-run, with its resources ([stack](architecture.md#glossary)). The
 	// controller does not read this annotation.
+	{Key: GatewayDryRunPlan, Syntax: JSON, Scope: Written, Affects: diag.LoadBalancer, Example: "{}"},
+	// The content of dry-run-plan, compressed with gzip and in base64. If the content is too large for dry-run-plan, the
+	// controller writes this annotation instead. The controller does not read this annotation.
 	{Key: GatewayDryRunPlanGzip, Syntax: String, Scope: Written, Affects: diag.LoadBalancer,
 		Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA="},
 	// How the controller creates rules from routes. `compatible`: as the AWS Load Balancer Controller v3.5 does.
 	// `standard`: as the Gateway API defines. `plain-hosts`: like `standard`, but with plain host values on ports 80 and
-	// 443, so that a Host header with a port matches no rule. The controller records its choice in this annotation. To
-	// change the rule construction, write another value.
+	// 443, so that a Host header with a port matches no rule there. If the annotation is absent and the Gateway has a
+	// load balancer, the controller keeps the construction of the existing rules. If the Gateway has no load balancer,
+	// the same annotation of the GatewayClass applies. If the GatewayClass has no such annotation, `plain-hosts` applies.
+	// The controller records the value that applies in this annotation. To change the rule construction, write another
+	// value ([details](gateway.md#coming-from-the-aws-load-balancer-controller)).
 	{Key: GatewayRuleConstruction, Syntax: String, Values: []string{"compatible", "standard", "plain-hosts"},
 		Scope: OnGateway, Affects: diag.Route, Example: "standard",
-		Default: "compatible, if AWS had a load balancer of the Gateway when the controller first saw it; otherwise the " +
-			"same annotation of its GatewayClass; otherwise plain-hosts"},
-	// Namespaces whose ListenerSets may take hostnames and ports that routes of other namespaces already serve at the
-	// Gateway. ListenerSets of other namespaces lose such a hostname ([ListenerSets of other
-	// namespaces](shared/listenersets.md)).
+		Default: "see the column Meaning"},
+	// Namespaces, besides the namespace of the Gateway, whose ListenerSets may serve hostnames and ports that routes of
+	// other namespaces already serve at the Gateway. A ListenerSet of any other namespace cannot serve such a hostname or
+	// port ([ListenerSets of other namespaces](shared/listenersets.md)). Despite its name, the annotation applies only to
+	// ListenerSets.
 	{Key: GatewaySettingsNamespaces, Syntax: List, Scope: OnGateway, Affects: diag.AddOn, Example: "platform,team-a",
 		Default: "only the namespace of the Gateway"},
 }

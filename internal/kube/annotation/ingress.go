@@ -11,11 +11,13 @@ var ingressEntries = slices.Concat(loadBalancerEntries, classicEntries, shieldEn
 	routingEntries, healthEntries, authEntries, frontendEntries)
 
 var loadBalancerEntries = []Entry{
-	// Name of the Ingress group: its Ingresses share one load balancer. At most 63 characters: a-z, 0-9, hyphen and dot.
+	// Name of the Ingress group. The Ingresses of a group share one load balancer. At most 63 characters: a-z, 0-9,
+	// hyphen and dot.
 	{Key: GroupName, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer, Class: "group.name",
 		Example: "shared-alb"},
-	// Place of the Ingress in its group. The load balancer evaluates rules with lower numbers first; rules with equal
-	// numbers are in the order of namespace/name.
+	// Place of the Ingress in its group. The load balancer evaluates the rules of Ingresses with lower numbers first.
+	// Ingresses with equal numbers are in the order of namespace and name, with [one
+	// exception](shared/rule-order.md#the-order-of-rules).
 	{Key: GroupOrder, Syntax: Int32, Scope: OnIngress, Affects: diag.Route, Default: "0", Min: -1000, Max: 1000,
 		Example: "10"},
 	// Name of the load balancer, at most 32 characters; only used when the load balancer is created.
@@ -46,46 +48,51 @@ var loadBalancerEntries = []Entry{
 	// ignores inbound-cidrs.
 	{Key: SecurityGroups, Syntax: List, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Default: "a security group that the controller manages", Merge: agree, Example: "sg-0123456789abcdef0, frontend"},
-	// For objects with security-groups: whether the controller nevertheless manages the rules that let the load balancer
-	// reach nodes and pods.
+	// Whether the controller manages the security group rules that let the load balancer reach nodes and pods. The
+	// annotation has an effect only if an Ingress of the load balancer has security-groups.
 	{Key: ManageBackend, Syntax: Bool, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Default: "--enable-manage-backend-security-group-rules (false)",
 		Merge:   agree, Example: "true"},
-	// Addresses that may reach the listeners; the controller writes them to the security group that it manages.
+	// Addresses that may reach the listeners. The controller writes these addresses to the security group that it
+	// manages.
 	{Key: InboundCIDRs, Syntax: List, Scope: OnIngress, Affects: diag.Listener,
 		Class: "inboundCIDRs", Default: "0.0.0.0/0, ::/0", Merge: perPort, Example: "198.51.100.0/24, 2001:db8::/32"},
-	// Prefix lists that may reach the listeners; the controller writes them to the security group that it manages.
+	// Prefix lists that may reach the listeners. The controller writes these prefix lists to the security group that it
+	// manages.
 	{Key: PrefixLists, Syntax: List, Scope: OnIngress, Affects: diag.Listener, SettingName: "prefix-lists",
 		Class: "prefixListsIDs", Merge: perPort, Example: "pl-0123456789abcdef0"},
-	// Attributes of the load balancer. If you remove an attribute, it keeps its last value in AWS.
+	// Attributes of the load balancer. If you remove an attribute, AWS keeps the last value of the attribute.
 	{Key: LoadBalancerAttributes, Syntax: Map, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Class: "loadBalancerAttributes", Merge: perKey,
 		Example: "idle_timeout.timeout_seconds=120,deletion_protection.enabled=true"},
-	// Reserved capacity units, 100 to 15000. The controller reserves them once the load balancer is active. 0 ends the
-	// reservation.
+	// Reserved capacity units, 100 to 15000. The controller makes the reservation when the load balancer is active. The
+	// value `CapacityUnits=0` removes the reservation. If you remove the annotation, the reservation stays, unless the
+	// feature gate EnhancedDefaultBehavior is on.
 	{Key: Capacity, Syntax: Map, Scope: OnIngress, Affects: diag.AddOn, Class: "minimumLoadBalancerCapacity.capacityUnits",
-		Default: "as it is in AWS", Merge: agree,
+		Default: "the controller changes nothing", Merge: agree,
 		Example: "CapacityUnits=1000"},
-	// Tags of the AWS resources. On a backend Service: tags of its target groups; for a key that both objects have, the
-	// value of the Service applies.
+	// Tags of the AWS resources. On a backend Service: tags of the Service's target groups. If the Ingress and the
+	// Service have the same key, the value of the Service applies.
 	{Key: Tags, Syntax: Map, Scope: OnBoth, Affects: diag.Route, Class: "tags", Merge: perKey,
 		Example: "Team=web,Stage=prod"},
-	// WAFv2 web ACL by ARN. The value `none` removes the association; an empty value changes nothing. The controller
-	// ignores this annotation if wafv2-acl-name names a web ACL.
+	// WAFv2 web ACL by ARN. The value `none` removes the association. An empty value counts as absent. If wafv2-acl-name
+	// of the Ingress names a web ACL, the controller ignores this annotation. If wafv2-acl-name is empty, this annotation
+	// applies. If wafv2-acl-name is `none`, this annotation applies only if the load balancer already has the web ACL of
+	// this annotation ([details](shared/settings.md#class-parameters-and-web-acls)).
 	{Key: WebACLARN, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Class: "wafv2AclArn",
-		Default: "as it is in AWS", Merge: agree,
+		Default: "the controller changes nothing", Merge: agree,
 		Example: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/web/00000000-0000-4000-8000-000000000001"},
-	// WAFv2 web ACL by name, in the account and region of the load balancer. The value `none` removes the association; an
-	// empty value changes nothing.
+	// WAFv2 web ACL by name, in the account and region of the load balancer. The value `none` removes the association,
+	// unless wafv2-acl-arn names the associated web ACL. An empty value counts as absent.
 	{Key: WebACLName, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Class: "wafv2AclName",
-		Default: "as it is in AWS", Merge: agree, Example: "web"},
+		Default: "the controller changes nothing", Merge: agree, Example: "web"},
 }
 
 var shieldEntries = []Entry{
-	// Shield Advanced protection of the load balancer, for accounts that subscribe to it. false removes only a protection
-	// that the controller created.
-	{Key: Shield, Syntax: Bool, Scope: OnIngress, Affects: diag.AddOn, Default: "as it is in AWS", Merge: agree,
-		Example: "true"},
+	// Shield Advanced protection of the load balancer, for accounts that subscribe to Shield Advanced. The value false
+	// removes only a protection that the controller created.
+	{Key: Shield, Syntax: Bool, Scope: OnIngress, Affects: diag.AddOn, Default: "the controller changes nothing",
+		Merge: agree, Example: "true"},
 }
 
 var listenerEntries = []Entry{
@@ -105,31 +112,33 @@ var listenerEntries = []Entry{
 		Class:   "sslPolicy",
 		Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Merge: perPort,
 		Example: "ELBSecurityPolicy-TLS13-1-2-2021-06"},
-	// What HTTPS listeners do with client certificates, per port. Mode `off`: nothing. Mode `passthrough`: the listener
-	// passes the certificate to the targets in headers. Mode `verify`: the listener verifies the certificate against a
-	// trust store, by name or ARN. Mode `verify` also allows ignoreClientCertificateExpiry (true or false) and
-	// advertiseTrustStoreCaNames (on or off). If you remove the annotation, the setting stays, unless the feature gate
-	// EnhancedDefaultBehavior is on. To turn the setting off, set mode `off`.
+	// How HTTPS listeners handle client certificates, per port. Mode `off`: the listener requests no certificate. Mode
+	// `passthrough`: the listener passes the certificate to the targets in headers. Mode `verify`: the listener verifies
+	// the certificate against the trust store in trustStore, by name or ARN. Mode `verify` also allows
+	// ignoreClientCertificateExpiry (true or false) and advertiseTrustStoreCaNames (on or off). If you remove the
+	// annotation and the feature gate EnhancedDefaultBehavior is on, the controller sets mode `off`. Without this gate,
+	// the listener keeps its mode until you set mode `off`.
 	{Key: MutualAuthentication, Syntax: JSON, Scope: OnIngress, Affects: diag.Listener,
 		Merge:   perPort,
 		Example: `[{"port":443,"mode":"verify","trustStore":"corp-ca"}]`},
 	// Attributes of the listener with that protocol and port, e.g. listener-attributes.HTTPS-443. If you remove an
-	// attribute, it keeps its last value in AWS.
+	// attribute, AWS keeps the last value of the attribute.
 	{Key: ListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnIngress, Affects: diag.Listener,
 		Class: "listeners", Merge: perKey,
 		Example: "routing.http.response.server.enabled=false"},
 	// If true, the controller requests a certificate from ACM for the hosts of rules and spec.tls, and validates the
-	// certificate in Route 53. It attaches the certificate once ACM has issued it, and deletes the certificate with the
-	// Ingress. Needs feature gate EnableCertificateManagement. The controller ignores this annotation if certificate-arn
-	// is set.
+	// certificate in Route 53. When ACM has issued the certificate, the controller attaches the certificate to the HTTPS
+	// listeners. When you delete the Ingress, the controller also deletes the certificate. The annotation needs the
+	// feature gate EnableCertificateManagement. If certificate-arn is set, the controller ignores this annotation.
 	{Key: CreateCertificate, Syntax: Bool, Scope: OnIngress, Affects: diag.Certificate, Default: "false", Example: "true"},
-	// If true, the controller imports the Secrets of spec.tls into ACM, and imports them again when they change. It
-	// deletes the certificates with the Ingress. Needs --enable-tls-secret-import. The controller ignores this annotation
-	// if certificate-arn or create-acm-cert is set. The AWS Load Balancer Controller v3.5 does not have this annotation.
+	// If true, the controller imports the Secrets of spec.tls into ACM, and imports a Secret again when the Secret
+	// changes. When you delete the Ingress, the controller also deletes the imported certificates. The annotation needs
+	// --enable-tls-secret-import. If certificate-arn or create-acm-cert is set, the controller ignores this annotation.
+	// The AWS Load Balancer Controller v3.5 does not have this annotation.
 	{Key: ImportTLSSecrets, Syntax: Bool, Scope: OnIngress, Affects: diag.Certificate,
 		Class: "importTLSSecrets", Default: "false", Example: "true"},
-	// Private certificate authority that issues the requested certificate. Without a private authority, Amazon issues a
-	// public certificate.
+	// Private certificate authority that issues the certificates of create-acm-cert. Without a private authority, Amazon
+	// issues a public certificate.
 	{Key: CertificateAuthority, Syntax: String, Scope: OnIngress, Affects: diag.Certificate, Default: "--default-pca-arn",
 		Example: "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/00000000-0000-4000-8000-000000000001"},
 }
@@ -167,45 +176,51 @@ var routingEntries = []Entry{
 	// Labels of the nodes that become instance targets.
 	{Key: TargetNodeLabels, Syntax: Map, Scope: OnBoth, Affects: diag.Route, Default: "all nodes", Example: "pool=web"},
 	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`. For single groups of fields, add
-	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of the
-	// IngressClassParams takes precedence, for each group of fields that it names.
-	{Key: DriftPolicy, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
-		Default: "the class's policy, otherwise --drift-policy (correct)", Merge: perKey, Example: "report,tags=ignore"},
+	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)). If annotation elbv2.k8s.aws/drift-policy of
+	// the IngressClassParams names a group of fields, the policy of that annotation takes precedence for this group.
+	{Key: DriftPolicy, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Merge: perKey,
+		Default: "the policy of the IngressClassParams, otherwise --drift-policy (correct)", Example: "report,tags=ignore"},
 	// Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` or
 	// `refuse`. `,except=NAME` allows the replacement of the load balancer NAME. `,keep=1h` keeps the old load balancer
 	// for an hour ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of the
 	// IngressClassParams takes precedence.
 	{Key: ReplacementPolicy, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
-		Default: "the class's policy, otherwise --replacement-policy (allow)", Merge: agree,
+		Default: "the policy of the IngressClassParams, otherwise --replacement-policy (allow)", Merge: agree,
 		Example: "refuse,except=k8s-shop-web-0123456789"},
 	// ARN or name of an existing load balancer, for ownership `shared`
 	// ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)).
 	{Key: ExistingLoadBalancer, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Merge: agree,
 		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef"},
-	// What the controller may do with the load balancer. `managed`: everything that the object declares. `shared`: only
-	// listeners and rules, with their target groups, on the existing load balancer that `existing-load-balancer` names.
-	// `adopted`: everything, but deletions and changes on the existing load balancer wait until `approved-plan` approves
-	// them. `observed`: nothing; the controller shows the address and its plan, and writes nothing to AWS
-	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of the IngressClassParams takes precedence.
+	// Which changes the controller may make to the load balancer. `managed`: everything that the object declares.
+	// `shared`: only listeners and rules, with their target groups, on the existing load balancer that
+	// `existing-load-balancer` names. `adopted`: everything that the object declares, on the existing load balancer that
+	// `existing-load-balancer` names. Deletions, and most changes of existing parts, wait for an approval by
+	// `approved-plan`. `observed`: the controller writes nothing to AWS, with [a few
+	// exceptions](tasks/ownership.md#what-observed-stops), and shows the address and the plan of the load balancer
+	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of the IngressClassParams takes
+	// precedence.
 	{Key: Ownership, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Default: "`managed`", Example: "observed"},
-	// What the controller does with the load balancer when you delete the object, or the last object of its group.
-	// `Delete`: the controller deletes the load balancer. `Retain`: the controller keeps the load balancer and its target
-	// groups in AWS, and updates the targets as long as their Services exist. If you create the object again, the object
-	// adopts the load balancer. `RetainWithoutTags`: the controller keeps the load balancer and removes the controller's
-	// tags, so that somebody else can own the load balancer ([deletion-policy.md](tasks/deletion-policy.md)).
+	// How the controller treats the load balancer when you delete the object or, in a group, the last object. `Delete`:
+	// the controller deletes the load balancer. `Retain`: the controller keeps the load balancer and its target groups in
+	// AWS. The controller updates the targets of a Service as long as the Service exists. If you create the object again,
+	// the controller uses the retained load balancer for the new object. `RetainWithoutTags`: the controller keeps the
+	// load balancer and removes the controller's tags, so that somebody else can own the load balancer. Exception:
+	// without the annotation, an adopted load balancer stays in AWS ([deletion-policy.md](tasks/deletion-policy.md)).
 	{Key: DeletionPolicy, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Default: "`Delete`", Example: "Retain"},
-	// Digest of the state that you approve: the controller makes only changes that lead to this state. The value is
-	// `none`, or the digest that `lbc plan` and event `PlanNotApproved` print. Changes of targets need no approval
-	// ([approve.md](tasks/approve.md)).
+	// Digest of the state that you approve: the controller makes only changes that lead to this state. `lbc plan` and an
+	// event with code `PlanNotApproved` show the digest. The value `none` approves no state: the controller changes
+	// nothing that needs an approval. Changes of targets, and a few other changes, need no approval
+	// ([approve.md](tasks/approve.md#what-the-approval-covers)).
 	{Key: ApprovedPlan, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
 		Default: "the controller applies every plan", Example: "none"},
-	// If true, the controller may delete the load balancer that the object no longer declares, even if --deletion-brake
-	// stops the deletion.
+	// If true, the controller may delete a load balancer that the object no longer declares, even if --deletion-brake
+	// would otherwise stop the deletion.
 	{Key: AllowDeletion, Syntax: Bool, Scope: OnIngress, Affects: diag.AddOn, Default: "false", Example: "true"},
 	// Duplicates that the controller may delete: ARNs of load balancers and target groups, and ids of security groups. A
-	// duplicate has the tags of this load balancer and serves no traffic.
+	// duplicate has the tags of the object's load balancer and serves no traffic.
 	{Key: DeleteDuplicates, Syntax: List, Scope: OnIngress, Affects: diag.AddOn, Example: "sg-0123456789abcdef0"},
-	// Whether other clusters register targets in the same target group. If either object has the value true, true applies.
+	// Whether other clusters register targets in the same target group. If the Ingress or the Service has the value true,
+	// true applies.
 	{Key: MultiCluster, Syntax: Bool, Scope: OnBoth, Affects: diag.Route, Default: "false", Example: "true"},
 	// Port of the target control agent; needs ip targets. A change replaces the target group.
 	{Key: TargetControlPort, Family: "<Service name>.<Service port>", Syntax: Int32, Scope: OnBoth, Affects: diag.Route,
@@ -215,8 +230,8 @@ var routingEntries = []Entry{
 var healthEntries = []Entry{
 	// `from-readiness-probe`: the controller copies the settings of the pods' readiness probe to the health check. The
 	// other health check annotations take precedence ([health-checks.md](tasks/health-checks.md)).
-	{Key: HealthCheck, Syntax: String, Scope: OnBoth, Affects: diag.Route, Default: "from the other annotations",
-		Values:  []string{FromReadinessProbe},
+	{Key: HealthCheck, Syntax: String, Scope: OnBoth, Affects: diag.Route,
+		Default: "values of the other health check annotations", Values: []string{FromReadinessProbe},
 		Example: FromReadinessProbe},
 	// Port of the health check: a number, traffic-port, or the name of a Service port.
 	{Key: HealthCheckPort, Syntax: String, Scope: OnBoth, Affects: diag.Route, Default: "traffic-port", Example: "8081"},
@@ -275,7 +290,8 @@ var authEntries = []Entry{
 	// list of {format, name, values}.
 	{Key: JWTValidation, Syntax: JSON, Scope: OnIngress, Affects: diag.Route,
 		Example: `{"jwksEndpoint":"https://example.com/jwks","issuer":"https://example.com"}`},
-	// Keyed fingerprint of the client secret that the controller last sent to AWS, for each Secret; see decision 9.
+	// Fingerprint (HMAC) of the OIDC client secret that the controller last sent to AWS, for each Secret ([decision
+	// 9](decisions/0009-client-secrets.md)).
 	{Key: WrittenSecrets, Syntax: Map, Scope: Written, Affects: diag.Route, Example: "oidc=1f3a"},
 }
 
@@ -286,9 +302,10 @@ var frontendEntries = []Entry{
 	{Key: Frontend, Syntax: Bool, Scope: OnIngress, Affects: diag.Frontend, SettingName: "frontend/enabled",
 		Default: "false",
 		Merge:   agree, Example: "true"},
-	// Scheme of the network load balancer. The default is not the scheme of the ALB. A change replaces the network load
-	// balancer. Annotation elbv2.k8s.aws/frontend-nlb-scheme of the IngressClassParams takes precedence. If the
-	// IngressClassParams have no such annotation but spec.scheme `internal`, internet-facing is not allowed.
+	// Scheme of the network load balancer. The default does not depend on the scheme of the ALB. A change replaces the
+	// network load balancer. Annotation elbv2.k8s.aws/frontend-nlb-scheme of the IngressClassParams takes precedence. If
+	// the IngressClassParams have spec.scheme `internal` without that annotation, the value internet-facing has no
+	// effect.
 	{Key: FrontendScheme, Syntax: String, Scope: OnIngress, Affects: diag.Frontend, SettingName: "frontend/scheme",
 		Default: "--default-load-balancer-scheme (internal)", Merge: agree,
 		Values: []string{"internal", "internet-facing"}, Example: "internet-facing"},
@@ -299,19 +316,19 @@ var frontendEntries = []Entry{
 	{Key: FrontendSecurityGroups, Syntax: List, Scope: OnIngress, Affects: diag.Frontend,
 		SettingName: "frontend/security-groups", Default: "the security groups of the ALB", Merge: agree,
 		Example: "sg-0123456789abcdef0, frontend"},
-	// Ports of the network load balancer, each with the port of the ALB to which it forwards. The network load balancer
-	// does not open other ports of the Ingress.
+	// Ports of the network load balancer, each with the port of the ALB to which the network load balancer forwards. If
+	// the annotation does not name a port of the ALB, the network load balancer does not forward to that port.
 	{Key: FrontendPorts, Syntax: Map, Scope: OnIngress, Affects: diag.Frontend, SettingName: "frontend/ports",
 		Default: "every port of the ALB, with the same number",
-		Merge:   "members must agree, per port of the network load balancer", Example: "80=443"},
+		Merge:   "shared, per port of the network load balancer", Example: "80=443"},
 	// Elastic IP addresses of an internet-facing network load balancer, one per subnet.
 	{Key: FrontendEIPAllocations, Syntax: List, Scope: OnIngress, Affects: diag.Frontend,
 		SettingName: "frontend/eip-allocations", Merge: agree, Example: "eipalloc-0a1, eipalloc-0b1"},
-	// Attributes of the network load balancer. If you remove an attribute, it keeps its last value in AWS.
+	// Attributes of the network load balancer. If you remove an attribute, AWS keeps the last value of the attribute.
 	{Key: FrontendAttributes, Syntax: Map, Scope: OnIngress, Affects: diag.Frontend, Merge: agree,
 		Example: "load_balancing.cross_zone.enabled=true"},
-	// Tags of the network load balancer, its listeners and target groups. They replace all tags of the ALB and the
-	// controller's default tags.
+	// Tags of the network load balancer, its listeners and target groups. These tags replace all tags that these
+	// resources would otherwise have from the ALB and from --default-tags.
 	{Key: FrontendTags, Syntax: Map, Scope: OnIngress, Affects: diag.Frontend, Default: "the tags of the ALB",
 		Merge: agree, Example: "Team=edge"},
 	// Port of the ALB that the network load balancer checks: a number or traffic-port.
@@ -343,14 +360,16 @@ var frontendEntries = []Entry{
 
 // dryRunEntries are about dry runs.
 var dryRunEntries = []Entry{
-	// If true, the controller plans the Ingress but deploys nothing. It writes the stack to dry-run-plan, and an event
-	// counts the planned changes. Deployed resources do not change.
+	// If true, the controller plans the Ingress but does not deploy the Ingress. The controller writes the planned load
+	// balancer with its resources ([stack](architecture.md#glossary)) to dry-run-plan, and an event counts the planned
+	// changes. Resources of the Ingress that are already deployed do not change.
 	{Key: DryRun, Syntax: Bool, Scope: OnIngress, Affects: diag.LoadBalancer, Default: "false", Example: "true"},
-	// Stack of the Ingress under dry run. With gate IngressPlanAnnotation, the first member of every group has the stack
-	// of the group. The controller does not read this annotation.
+	// Planned load balancer of an Ingress with dry-run, with its resources ([stack](architecture.md#glossary)). With
+	// feature gate IngressPlanAnnotation, the first Ingress of every group has the planned load balancer of the group,
+	// even without dry-run. The controller does not read this annotation.
 	{Key: DryRunPlan, Syntax: JSON, Scope: Written, Affects: diag.LoadBalancer, Example: "{}"},
-	// The stack of dry-run-plan, compressed with gzip and in base64, if the stack is too large for an annotation. The
-	// controller does not read this annotation.
+	// The content of dry-run-plan, compressed with gzip and in base64. If the content is too large for dry-run-plan, the
+	// controller writes this annotation instead. The controller does not read this annotation.
 	{Key: DryRunPlanGzip, Syntax: String, Scope: Written, Affects: diag.LoadBalancer,
 		Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA="},
 }

@@ -13,8 +13,8 @@ var serviceEntries = slices.Concat(servicePlacementEntries, serviceAttributeEntr
 func service(suffix string) Key { return ServicePrefix + "aws-load-balancer-" + Key(suffix) }
 
 var servicePlacementEntries = []Entry{
-	// Selects a Service without load balancer class for this controller. Values: external (together with nlb-target-type),
-	// or nlb-ip, which also sets ip targets.
+	// Selects a Service without spec.loadBalancerClass for this controller. Values: external (together with
+	// aws-load-balancer-nlb-target-type), or nlb-ip, which also sets ip targets.
 	{Key: ServiceType, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "external"},
 	// Whether targets are nodes (instance) or pods (ip). A change replaces the target groups.
 	{Key: ServiceTargetType, Syntax: String, Scope: OnService, Affects: diag.Route, SettingName: "target-type",
@@ -29,7 +29,8 @@ var servicePlacementEntries = []Entry{
 	{Key: ServiceScheme, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "scheme",
 		Default: "the existing load balancer's scheme, otherwise --default-load-balancer-scheme (internal)",
 		Values:  []string{"internal", "internet-facing"}, Example: "internet-facing"},
-	// Former spelling of aws-load-balancer-scheme. The controller reads it only if aws-load-balancer-scheme is absent.
+	// Former spelling of aws-load-balancer-scheme. The controller reads this annotation only if aws-load-balancer-scheme
+	// is absent.
 	{Key: ServiceInternal, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "scheme",
 		Example: "true"},
 	// Address family of the load balancer.
@@ -60,9 +61,10 @@ var servicePlacementEntries = []Entry{
 		Example:     "auto_assigned, 2001:db8:2::/80"},
 	// Tags of all AWS resources of the Service.
 	{Key: ServiceTags, Syntax: Map, Scope: OnService, Affects: diag.LoadBalancer, Example: "Team=web,Stage=prod"},
-	// Reserved capacity units. The controller reserves them once the load balancer is active. 0 ends the reservation. AWS
-	// requires at least 2750 for each zone.
-	{Key: ServiceCapacity, Syntax: Map, Scope: OnService, Affects: diag.AddOn, Default: "as it is in AWS",
+	// Reserved capacity units. The controller makes the reservation when the load balancer is active. The value
+	// `CapacityUnits=0` removes the reservation. If you remove the annotation, the reservation stays, unless the feature
+	// gate EnhancedDefaultBehavior is on. AWS requires at least 2750 units for each zone.
+	{Key: ServiceCapacity, Syntax: Map, Scope: OnService, Affects: diag.AddOn, Default: "the controller changes nothing",
 		Example: "CapacityUnits=5500"},
 	// Security groups of the load balancer by id or by the value of their Name tag.
 	{Key: ServiceSecurityGroups, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer,
@@ -77,11 +79,11 @@ var servicePlacementEntries = []Entry{
 	// If true, the load balancer has no security groups, and AWS cannot add security groups later.
 	{Key: ServiceDisableSecurityGroups, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "no-security-groups", Default: "false", Example: "true"},
-	// Addresses that may reach the load balancer. The controller reads them only if spec.loadBalancerSourceRanges is
-	// empty.
+	// Addresses that may reach the load balancer. The controller reads this annotation only if
+	// spec.loadBalancerSourceRanges is empty.
 	{Key: ServiceSourceRanges, Syntax: List, Scope: OnService, Affects: diag.Listener, SettingName: "inbound-cidrs",
 		Default: "0.0.0.0/0, ::/0", Example: "198.51.100.0/24"},
-	// Prefix lists that may reach the load balancer; they replace the default addresses.
+	// Prefix lists that may reach the load balancer. These prefix lists replace the default addresses 0.0.0.0/0 and ::/0.
 	{Key: ServicePrefixLists, Syntax: List, Scope: OnService, Affects: diag.Listener, SettingName: "prefix-lists",
 		Example: "pl-0123456789abcdef0"},
 	// The value `on` admits ICMP messages for path MTU discovery.
@@ -90,26 +92,27 @@ var servicePlacementEntries = []Entry{
 	// Whether the inbound rules of the load balancer's security groups apply to PrivateLink traffic. AWS applies the rules
 	// unless the value is `off`.
 	{Key: ServicePrivateLinkRules, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer,
-		SettingName: "private-link-rules", Default: "as it is in AWS", Values: []string{"on", "off"},
+		SettingName: "private-link-rules", Default: "the controller changes nothing", Values: []string{"on", "off"},
 		Example: "off"},
 }
 
 var serviceAttributeEntries = []Entry{
-	// Attributes of the load balancer. If you remove an attribute, it keeps its last value in AWS.
+	// Attributes of the load balancer. If you remove an attribute, AWS keeps the last value of the attribute.
 	{Key: ServiceAttributes, Syntax: Map, Scope: OnService, Affects: diag.LoadBalancer,
 		Example: "load_balancing.cross_zone.enabled=true,deletion_protection.enabled=true"},
 	// If true, sets attribute access_logs.s3.enabled. The value false has no effect.
 	{Key: ServiceAccessLog, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, Example: "true"},
-	// Sets attribute access_logs.s3.bucket; only together with access-log-enabled.
+	// Sets attribute access_logs.s3.bucket; only together with aws-load-balancer-access-log-enabled.
 	{Key: ServiceAccessLogBucket, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "my-logs"},
-	// Sets attribute access_logs.s3.prefix; only together with access-log-enabled.
+	// Sets attribute access_logs.s3.prefix; only together with aws-load-balancer-access-log-enabled.
 	{Key: ServiceAccessLogPrefix, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "nlb"},
 	// Sets attribute load_balancing.cross_zone.enabled.
 	{Key: ServiceCrossZone, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, Example: "true"},
 }
 
 var serviceListenerEntries = []Entry{
-	// Certificates by ARN; the first is the default certificate. The listeners of ssl-ports become TLS listeners.
+	// Certificates by ARN; the first is the default certificate. The listeners of the ports in
+	// aws-load-balancer-ssl-ports become TLS listeners.
 	{Key: ServiceCertificates, Syntax: List, Scope: OnService, Affects: diag.Certificate,
 		SettingName: "certificate-arn",
 		Example:     "arn:aws:acm:us-west-2:123456789012:certificate/0123"},
@@ -119,7 +122,8 @@ var serviceListenerEntries = []Entry{
 	// Protocols and ciphers of TLS listeners.
 	{Key: ServiceSSLPolicy, Syntax: String, Scope: OnService, Affects: diag.Listener, SettingName: "ssl-policy",
 		Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Example: "ELBSecurityPolicy-TLS13-1-2-2021-06"},
-	// The value ssl: TLS listeners connect to the targets by TLS. No effect without certificates.
+	// With the value ssl, TLS listeners connect to the targets by TLS. Without certificates, the annotation has no
+	// effect.
 	{Key: ServiceBackendProtocol, Syntax: String, Scope: OnService, Affects: diag.Listener,
 		SettingName: "backend-protocol",
 		Default:     "tcp", Example: "ssl"},
@@ -128,7 +132,7 @@ var serviceListenerEntries = []Entry{
 		"HTTP2Only", "HTTP2Optional", "HTTP2Preferred"},
 		Example: "HTTP2Preferred"},
 	// Attributes of the listener with that protocol and port, e.g. aws-load-balancer-listener-attributes.TCP-80; not for
-	// TLS. If you remove an attribute, it keeps its last value in AWS.
+	// TLS. If you remove an attribute, AWS keeps the last value of the attribute.
 	{Key: ServiceListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnService, Affects: diag.Listener,
 		Example: "tcp.idle_timeout.seconds=400"},
 	// Whether a TCP port and a UDP port with the same number become one TCP_UDP listener.
@@ -149,7 +153,8 @@ var serviceTargetEntries = []Entry{
 	{Key: ServiceTGAttributes, Syntax: Map, Scope: OnService, Affects: diag.Route,
 		SettingName: "target-group-attributes",
 		Example:     "preserve_client_ip.enabled=true"},
-	// Attributes of the target group of one Service port. They override aws-load-balancer-target-group-attributes.
+	// Attributes of the target group of one Service port. These attributes override
+	// aws-load-balancer-target-group-attributes.
 	{Key: ServicePortTGAttributes, Family: "<port>", Syntax: Map, Scope: OnService, Affects: diag.Route,
 		Example: "deregistration_delay.timeout_seconds=30"},
 	// Turns on proxy protocol v2 for all targets.
@@ -165,7 +170,7 @@ var serviceTargetEntries = []Entry{
 	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`. For single groups of fields, add
 	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)).
 	{Key: ServiceDriftPolicy, Syntax: String, Scope: OnService, Affects: diag.AddOn,
-		Default: "the class's policy, otherwise --drift-policy (correct)", Merge: perKey, Example: "report,tags=ignore"},
+		Default: "--drift-policy (correct)", Merge: perKey, Example: "report,tags=ignore"},
 	// Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` or
 	// `refuse`. `,except=NAME` allows the replacement of the load balancer NAME. `,keep=1h` keeps the old load balancer
 	// for an hour ([replacement.md](tasks/replacement.md)).
@@ -175,11 +180,13 @@ var serviceTargetEntries = []Entry{
 	// ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)).
 	{Key: ServiceExistingLoadBalancer, Syntax: String, Scope: OnService, Affects: diag.AddOn, Merge: agree,
 		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef"},
-	// What the controller may do with the load balancer. `managed`: everything that the object declares. `shared`: only
-	// listeners and rules, with their target groups, on the existing load balancer that `aws-load-balancer-existing`
-	// names. `adopted`: everything, but deletions and changes on the existing load balancer wait until
-	// `aws-load-balancer-approved-plan` approves them. `observed`: nothing; the controller shows the address and its plan,
-	// and writes nothing to AWS ([ownership.md](tasks/ownership.md)).
+	// Which changes the controller may make to the load balancer. `managed`: everything that the object declares.
+	// `shared`: only listeners and rules, with their target groups, on the existing load balancer that
+	// `aws-load-balancer-existing` names. `adopted`: everything that the object declares, on the existing load balancer
+	// that `aws-load-balancer-existing` names. Deletions, and most changes of existing parts, wait for an approval by
+	// `aws-load-balancer-approved-plan`. `observed`: the controller writes nothing to AWS, with [a few
+	// exceptions](tasks/ownership.md#what-observed-stops), and shows the address and the plan of the load balancer
+	// ([ownership.md](tasks/ownership.md)).
 	{Key: ServiceOwnership, Syntax: String, Scope: OnService, Affects: diag.AddOn, Default: "`managed`",
 		Example: "observed"},
 	// As DeletionPolicy.
@@ -202,8 +209,8 @@ var serviceTargetEntries = []Entry{
 var serviceHealthEntries = []Entry{
 	// `from-readiness-probe`: the controller copies the settings of the pods' readiness probe to the health check. The
 	// other health check annotations take precedence ([health-checks.md](tasks/health-checks.md)).
-	{Key: ServiceHealthCheck, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "from the other annotations",
-		Values:  []string{FromReadinessProbe},
+	{Key: ServiceHealthCheck, Syntax: String, Scope: OnService, Affects: diag.Route,
+		Default: "values of the other health check annotations", Values: []string{FromReadinessProbe},
 		Example: FromReadinessProbe},
 	// Protocol of the health check: tcp, http or https, in any case.
 	{Key: ServiceHCProtocol, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "TCP", Example: "http"},

@@ -20,26 +20,30 @@ var accountChecks = []Check{{
 	Name: "cluster-name-differs", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Objects}, Skip: withoutName,
 	About: "TargetGroupBindings of this cluster name target groups that were created under another cluster name. With " +
-		"the configured name, the controller does not recognize the existing load balancers. While all LoadBalancer " +
-		"objects have the other name, it changes nothing; without such objects, it would create all load balancers again.",
-	Remedy: "set --cluster-name (value clusterName) to the name in the tags",
+		"the configured name, the controller does not recognize the existing load balancers. If all [LoadBalancer " +
+		"objects](operations/observing.md#status-of-each-load-balancer) have the other name in status.cluster, the " +
+		"controller changes nothing in AWS. Without LoadBalancer objects, the controller would create all load balancers " +
+		"again.",
+	Remedy: "set --cluster-name (chart value clusterName) to the name in the tags of the target groups",
 	Find:   foreignBindings,
 }, {
 	Name: "cluster-name-shared", Severity: doctor.Error, Needs: []doctor.Source{doctor.LoadBalancers},
 	Uses: []doctor.Source{doctor.TargetHealth, doctor.Objects,
 		doctor.Workloads, doctor.Nodes}, Skip: withoutName,
 	About: "Another cluster of the account has the same name, and the controllers may delete each other's resources. " +
-		"There are two signs: a load balancer or target group in another VPC has this cluster's tag, or a load balancer or " +
-		"target group without an object has healthy targets that are neither pods nor nodes of this cluster.",
-	Remedy: "give one of the clusters another name before it has load balancers; --cluster-name need not be " +
-		"the name in EKS",
+		"There are two signs. A load balancer or target group in another VPC has this cluster's tag. Or a target group " +
+		"that belongs to no object of this cluster has healthy targets that are neither pods nor nodes of this cluster.",
+	Remedy: "give one of the clusters another name before this cluster has load balancers; --cluster-name may differ " +
+		"from the cluster's name in EKS",
 	Find: func(f *Facts) []doctor.Finding { return append(sharedName(f), servedElsewhere(f)...) },
 }, {
 	Name: "orphaned", Severity: doctor.Warning,
 	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Network, doctor.Objects}, Skip: withoutName,
-	About: "A load balancer, target group or security group has the cluster's tags, and no object claims it by the " +
-		"object's name, finalizer, group or status. The objects were deleted while no controller ran. The resource costs " +
-		"money. A TargetGroupBinding of such a target group is a finding as well.",
+	About: "A load balancer, target group or security group has the cluster's tags, but no object claims the resource. " +
+		"No object has the name that the tags show, and no finalizer, group or status of an object refers to the resource. " +
+		"Usually, somebody deleted the object while no controller ran. Load balancers cost money even if no object claims " +
+		"them. TargetGroupBindings that the controller created for the deleted object are part of the finding " +
+		"([orphans](tasks/orphans.md)).",
 	Remedy: doctor.OrphanRemedy,
 	Find:   orphans,
 }}

@@ -10,20 +10,23 @@ import (
 var clockChecks = []Check{{
 	Name: "clock-skew", Severity: doctor.Warning, Needs: []doctor.Source{doctor.APIServer},
 	Uses: []doctor.Source{doctor.Account},
-	About: "The clocks of AWS, the API server and this machine differ. AWS refuses requests if the difference is five " +
-		"minutes or more. Certificates can seem to be expired or not valid yet.",
+	About: "Two of three clocks differ by a minute or more: the clocks of AWS, of the API server and of the machine on " +
+		"which lbc doctor runs. The severity is error if the difference is five minutes or more. AWS refuses requests from " +
+		"a machine whose clock is wrong by five minutes or more. Certificates can seem to be expired or not valid yet.",
 	Remedy: synchronise,
 	Find:   differingClocks,
 }, {
 	Name: "node-clock-skew", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Heartbeats},
-	About: "The clock of a node differs from the API server's clock by a minute or more, as the Lease of its kubelet " +
-		"shows. The severity is error from five minutes on. AWS then refuses requests of a controller on this node. If " +
-		"this controller is the leader, its Lease seems to expire too early or never.",
+	About: "According to the Lease that a node's kubelet renews, the clock of the node differs from the API server's " +
+		"clock by a minute or more. The severity is error if the difference is five minutes or more, because AWS then " +
+		"refuses requests of a controller on this node. If the leader runs on this node, the leader's Lease seems to " +
+		"expire too early or never.",
 	Remedy: synchronise,
 	Find:   nodeClocks,
 }}
 
-const synchronise = "find which of the two clocks is wrong, and synchronise it (chrony with 169.254.169.123 on EC2)"
+const synchronise = "find out which clock is wrong, and synchronize this clock (on EC2: with chrony and the time " +
+	"server 169.254.169.123)"
 
 // notableSkew is how far apart clocks are that are worth a warning. Delays of a request are shorter.
 const notableSkew = time.Minute

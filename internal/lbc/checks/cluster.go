@@ -17,10 +17,10 @@ func clusterChecks() []Check {
 	return []Check{{
 		Name: "kubernetes-outdated", Severity: doctor.Warning, Needs: []doctor.Source{doctor.APIServer},
 		About: "The API server is older than Kubernetes v" + support.Oldest().String() +
-			", the oldest supported version ([support.md](support.md)). The API server ignores the match conditions of the " +
-			"webhooks, so creating any Service needs the controller's webhook. The API server may not check the rules of the " +
-			"CRDs, so it may store invalid objects. The severity is error if the API server is older than v" + minimum.String() +
-			": such an API server does not serve the kinds that the controller reads.",
+			", the oldest supported version ([support.md](support.md)). The API server may ignore the match conditions of the " +
+			"webhooks. Then nobody can create a Service while the controller's webhook does not answer. The API server may " +
+			"also ignore the validation rules of the CRDs, and store invalid objects. The severity is error if the API server " +
+			"is older than v" + minimum.String() + ": such an API server does not serve the kinds that the controller reads.",
 		Remedy: "update the cluster",
 		Find:   outdatedKubernetes,
 	}, {
@@ -32,9 +32,9 @@ func clusterChecks() []Check {
 		Find:   untestedKubernetes,
 	}, {
 		Name: "crd-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.Definitions},
-		About: "A CRD of the controller is missing. Without the CRD of TargetGroupBindings the controller registers no " +
-			"target. Without the CRD of IngressClassParams, classes have no parameters. Features that need another missing " +
-			"CRD wait until you apply this CRD.",
+		About: "A CRD of the controller is missing. Without the CRD of TargetGroupBindings, the controller registers no " +
+			"target. Without the CRD of IngressClassParams, classes have no parameters. If another CRD is missing, the " +
+			"features that need this CRD do not work until you apply the CRD.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   missingDefinitions,
 	}, {
@@ -46,13 +46,14 @@ func clusterChecks() []Check {
 	}, {
 		Name: "gateway-api-incomplete", Severity: doctor.Warning,
 		Needs: []doctor.Source{doctor.Definitions}, Skip: withoutGatewayAPI,
-		About:  "The installed Gateway API lacks kinds that the controller serves, or has only an older version of them.",
+		About: "The installed Gateway API lacks kinds that the controller serves, or has only older versions of these " +
+			"kinds than the controller needs.",
 		Remedy: "install the standard channel of Gateway API v" + gatewayAPI + " or newer",
 		Find:   missingGatewayKinds,
 	}, {
 		Name: "gateway-api-outdated", Severity: doctor.Warning,
 		Needs: []doctor.Source{doctor.Definitions}, Skip: withoutGatewayAPI,
-		About:  "The CRDs of the Gateway API are older than the controller expects.",
+		About:  "The CRDs of the Gateway API have an older version than the controller expects.",
 		Remedy: "install the standard channel of Gateway API v" + gatewayAPI + " or newer",
 		Find:   outdatedGatewayAPI,
 	}, {

@@ -13,21 +13,22 @@ var controllerChecks = []Check{{
 	Name: "controller-absent", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.Controller, doctor.Objects, doctor.Webhooks}, Skip: controllerElsewhere,
 	About: "The cluster has no Deployment of the controller. Before the installation, the severity is note. The " +
-		"severity is error if objects have the controller's finalizers, because the deletion of these objects never ends. " +
-		"The severity is also error if remaining webhooks block the creation of objects.",
-	Remedy: "install the controller; to remove the controller for good, first delete the objects that it serves, while " +
-		"it runs, then the controller, then its webhook configurations",
+		"severity is error if objects have the controller's finalizers, because the deletion of these objects cannot end " +
+		"without a controller. If webhooks of the controller remain in the cluster, webhook-service-missing or " +
+		"webhook-no-endpoints reports the webhooks.",
+	Remedy: "install the controller; to remove the controller for good, first delete the objects that the controller " +
+		"serves, while the controller runs; then delete the controller, and last its webhook configurations",
 	Find: absentController,
 }, {
 	Name: "controller-unready", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
-	About:  "Pods of the controller are missing or not ready; the evidence has the reason of each.",
+	About:  "Pods of the controller are missing or not ready. The evidence has the reason for each pod that is not ready.",
 	Remedy: "read the log of the pod: kubectl logs -n NAMESPACE POD --previous",
 	Find:   unreadyControllers,
 }, {
 	Name: "controller-flags", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
 	About:  "The controller does not start with the arguments of its Deployment.",
-	Remedy: "correct the arguments of the container, or the chart's value that sets them",
+	Remedy: "correct the arguments of the container, or the chart values that set these arguments",
 	Find: func(f *Facts) (out []doctor.Finding) {
 		for _, d := range f.Controllers {
 			if d.Problem != "" {
@@ -38,33 +39,35 @@ var controllerChecks = []Check{{
 	},
 }, {
 	Name: "controller-duplicate", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller},
-	About: "Two controllers serve the same objects: there are several Deployments, or several leases are being renewed. " +
+	About: "Two controllers serve the same objects: there are several Deployments, or several Leases are being renewed. " +
 		"The controllers undo each other's changes. For example, the AWS Load Balancer Controller v3.5 (the existing " +
 		"controller) still runs.",
-	Remedy: "delete one of the installations; replicas of one Deployment share one lease",
-	Find:   duplicateControllers,
+	Remedy: "delete all installations except one; several replicas of one Deployment are not the cause, because they " +
+		"share one Lease",
+	Find: duplicateControllers,
 }, {
 	Name: "controller-leaderless", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller},
-	About: "No controller renews the Lease of the leader, so no controller works.",
-	Remedy: "check that pods of the controller run and may update the lease, and that no other process is the holder of " +
-		"this lease",
+	About: "No controller renews the Lease of the leader, so no controller creates or updates load balancers.",
+	Remedy: "check that pods of the controller run and may update the Lease, and that no other process is the holder of " +
+		"this Lease",
 	Find: leaderlessControllers,
 }, {
 	Name: "leader-unstable", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Controller, doctor.Events},
-	About: "According to the events of its Lease, the leader has changed more than three times within 15 minutes, or a " +
-		"pod of the controller restarts as often. For about 20 seconds after each change, no edit of an object reaches " +
-		"AWS. The evidence says why the containers ended, and how often the holder of the Lease has changed since the " +
-		"Lease was created.",
+	About: "According to the events of the leader's Lease, the leader has changed more than three times within 15 " +
+		"minutes. Or a pod of the controller has restarted more than three times, on average at least once every five " +
+		"minutes. For about 20 seconds after each change of the leader, no edit of an object reaches AWS. The evidence " +
+		"says why the containers ended, and how often the holder of the Lease has changed since the Lease was created.",
 	Remedy: "find out why the processes end: kubectl logs -n NAMESPACE POD --previous; check the memory limits, the " +
 		"nodes, and whether the API server answers in time",
 	Find: unstableLeaders,
 }, {
 	Name: "status-unattended", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Controller},
-	About: "LoadBalancer objects show an old state, because no controller updates them. No process renews the Lease of " +
-		"the leader, or the existing controller is the leader and does not write these objects. kubectl wait " +
-		"--for=condition=Ready may succeed although the state is old.",
+	About: "[LoadBalancer objects](operations/observing.md#status-of-each-load-balancer) (custom resources that show " +
+		"the state of each load balancer) are out of date, because no controller updates these objects. No process renews " +
+		"the Lease of the leader, or the leader is the AWS Load Balancer Controller v3.5, which does not write these " +
+		"objects. kubectl wait --for=condition=Ready may succeed although the state is old.",
 	Remedy: "start the controller again; or, if you have removed the controller for good, delete the LoadBalancer " +
-		"objects (this deletes nothing in AWS): kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
+		"objects, which deletes nothing in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
 	Find: unattendedStatuses,
 }, {
 	Name: "controller-single", Severity: doctor.Note, Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
@@ -82,16 +85,18 @@ var controllerChecks = []Check{{
 }, {
 	Name: "identity-not-injected", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
-	About: "The service account names a role, but pods of the controller do not have its credentials. The pods are " +
-		"older than the annotation, or the webhook of EKS did not inject the credentials.",
+	About: "An annotation of the controller's service account names a role, but pods of the controller do not have " +
+		"credentials of this role. The pods are older than the annotation, or the webhook of EKS did not inject the " +
+		"credentials.",
 	Remedy: "restart the pods: kubectl rollout restart deployment -n NAMESPACE NAME",
 	Find:   podsWithoutIdentity,
 }, {
 	Name: "imds-unreachable", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller, doctor.Instances},
-	About: "The controller takes the region, the VPC or credentials from the instance metadata service, but pods cannot " +
-		"reach this service, because its hop limit is 1. The severity is note while there is no controller.",
-	Remedy: "set --aws-region and --aws-vpc-id (values region and vpcId) and give the service account a role; or raise " +
-		"the hop limit: aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2",
+	About: "The controller takes the region, the VPC or credentials from the instance metadata service. But pods cannot " +
+		"reach this service, because the hop limit of the nodes' instances is 1. The severity is note while there is no " +
+		"controller.",
+	Remedy: "set --aws-region and --aws-vpc-id (chart values region and vpcId), and give the service account a role; or " +
+		"raise the hop limit: aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2",
 	Find: unreachableMetadata,
 }}
 

@@ -15,26 +15,28 @@ import (
 var limitChecks = []Check{{
 	Name: "quota", Severity: doctor.Warning,
 	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Listeners, doctor.TargetHealth, doctor.Limits},
-	About: "The account has used four fifths or more of a limit. The severity is error if the limit is reached.",
-	Remedy: "ask AWS for more (Service Quotas), share load balancers by groups, or divide the objects of one " +
-		"load balancer",
+	About: "The account, a load balancer or a target group uses at least 80 % of a limit of Elastic Load Balancing. The " +
+		"severity is error if the limit is reached.",
+	Remedy: "ask AWS for a higher limit (Service Quotas); or, for a limit of the account, share load balancers by " +
+		"groups; or, for a limit of a load balancer, divide its objects among several load balancers",
 	Find: usedLimits,
 }, {
 	Name: "quota-security-groups", Severity: doctor.Warning,
 	Needs: []doctor.Source{doctor.SecurityGroups, doctor.LoadBalancers, doctor.Network, doctor.Instances},
 	About: "A load balancer has the maximum number of security groups of a network interface. Or a security group of a " +
-		"load balancer, of the cluster or of nodes has four fifths of the rules that AWS allows. The check does not know " +
-		"the account's own limit, so it uses AWS's default limit.",
-	Remedy: "ask AWS for more (Service Quotas of Amazon VPC), name prefix lists or fewer address ranges (inbound-cidrs " +
-		"of Ingresses, spec.loadBalancerSourceRanges of Services, sourceRanges of Gateways), or let the controller admit " +
-		"all ports by one rule (--disable-restricted-sg-rules)",
+		"load balancer, of the cluster or of nodes uses at least 80 % of AWS's default limit of rules. The check does not " +
+		"know the account's own limit of rules.",
+	Remedy: "ask AWS for a higher limit (Service Quotas of Amazon VPC), name prefix lists or fewer address ranges " +
+		"(inbound-cidrs of Ingresses, spec.loadBalancerSourceRanges of Services, sourceRanges of Gateways), or let the " +
+		"controller admit all ports by one rule (--disable-restricted-sg-rules)",
 	Find: usedGroups,
 }, {
 	Name: "quota-certificates", Severity: doctor.Warning, Needs: []doctor.Source{doctor.CertificateList},
-	About: "The account has four fifths of the ACM certificates that AWS allows by default in a region, or has used " +
-		"four fifths of the yearly quota of imports. Deleting certificates does not reduce the number of imports.",
-	Remedy: "ask AWS for more (Service Quotas of AWS Certificate Manager), delete unused certificates, or import " +
-		"renewed certificates under their existing ARN",
+	About: "The account has at least 80 % of the ACM certificates that AWS allows by default in a region. Or the " +
+		"account has used at least 80 % of AWS's default limit of certificate imports in a year. After you delete a " +
+		"certificate, AWS still counts its import.",
+	Remedy: "ask AWS for a higher limit (Service Quotas of AWS Certificate Manager), delete unused certificates, or " +
+		"import renewed certificates under their existing ARN",
 	Find: usedCertificates,
 }}
 

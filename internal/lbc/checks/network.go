@@ -27,33 +27,34 @@ var networkChecks = []Check{{
 	Name: "vpc-differs", Severity: doctor.Error, Needs: []doctor.Source{doctor.Instances},
 	About: "Nodes run in a VPC that is not the VPC of the controller: the controller's load balancers do not reach " +
 		"these nodes.",
-	Remedy: "set --aws-vpc-id (value vpcId) to the VPC of the nodes",
+	Remedy: "set --aws-vpc-id (chart value vpcId) to the VPC of the nodes",
 	Find:   nodesElsewhere,
 }, {
 	Name: "subnets-unusable", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Network}, Skip: withoutVPC,
-	About: "The controller finds no subnets for a kind of load balancer. The evidence lists each subnet and the reason " +
-		"against it. The severity is note if the VPC has no public subnets.",
-	Remedy: "tag subnets of two zones with " + naming.RoleELBTag + ": 1 or " + naming.RoleInternalELBTag +
-		": 1, or name subnets in annotations",
+	About: "The controller finds no subnets for a kind of load balancer, such as internal Network Load Balancers. The " +
+		"evidence lists each subnet, and the reason why the controller cannot use the subnet. For internet-facing load " +
+		"balancers, the severity is note if the VPC has no public subnets.",
+	Remedy: "tag subnets of two zones with " + naming.RoleELBTag + ": 1 (internet-facing) or " +
+		naming.RoleInternalELBTag + ": 1 (internal), or name subnets in annotations",
 	Find: unusableSubnets,
 }, {
 	Name: "subnet-addresses", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Network}, Skip: withoutVPC,
-	About: "A subnet that is tagged for load balancers has fewer than eight free addresses: AWS refuses to create a " +
-		"load balancer in the subnet, and existing load balancers in the subnet cannot grow.",
-	Remedy: "free addresses, or tag a larger subnet of the zone instead",
+	About: "A subnet that is tagged for load balancers has fewer than eight free addresses. AWS refuses to create a " +
+		"load balancer in the subnet, and cannot scale up existing load balancers in the subnet.",
+	Remedy: "free addresses in this subnet; or instead of this subnet, tag a larger subnet in the same zone",
 	Find:   fullSubnets,
 }, {
 	Name: "security-group-ambiguous", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Instances, doctor.Network},
 	Uses: []doctor.Source{
 		doctor.SecurityGroups},
-	About: "The network interface of a node has several security groups, and none or several of them have the cluster's " +
-		"tag. The finding names the security group to which the controller adds the rules for targets: a security group " +
-		"that has such rules, or the first security group with the tag. TargetGroupBindings have an event " +
-		"`SecurityGroupUnclear`. The severity is error if the controller chooses no security group, because traffic then " +
-		"does not reach the node.",
+	About: "The network interface of a node has several security groups, and either none or more than one of these " +
+		"security groups has the cluster's tag. The finding names the security group to which the controller adds the " +
+		"rules for targets: a security group that already has such rules, or otherwise the first security group with the " +
+		"tag. TargetGroupBindings have an event `SecurityGroupUnclear`. The severity is error if the controller chooses no " +
+		"security group, because traffic then does not reach the node.",
 	Remedy: "keep the tag " + naming.SubnetClusterTagPrefix +
-		"CLUSTER on exactly one of the groups, or name the group by --node-security-group; if several groups have the tag, " +
-		"--service-target-eni-security-group-tags selects one of them",
+		"CLUSTER on exactly one of the groups, or name a group by --node-security-group; if several groups have the tag, " +
+		"you can also select one of these groups by --service-target-eni-security-group-tags",
 	Find: ambiguousGroups,
 }}
 

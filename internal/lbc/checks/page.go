@@ -12,7 +12,7 @@ import (
 func Page() string {
 	var b strings.Builder
 	b.WriteString("## Checks\n\n`lbc doctor` makes all checks. The last column says which checks the leader makes, from " +
-		"its own data.\n\n| Check | Severity | In the leader |\n|---|---|---|\n")
+		"the leader's own data.\n\n| Check | Severity | In the leader |\n|---|---|---|\n")
 	leader := doctor.OfLeader()
 	for _, c := range All() {
 		inside := "no"
@@ -28,9 +28,9 @@ func Page() string {
 			fmt.Fprintf(&b, "### %s\n\n%s\n\nSeverity: %s. Remedy: %s.\n\n", c.Name, c.About, c.Severity, c.Remedy)
 		}
 	}
-	b.WriteString("## Sources\n\nA source that lbc doctor cannot read is a finding `" + doctor.Unreadable +
-		"`, and lbc doctor skips the checks that need the source:\n\n| Source | What lbc doctor reads | Severity | Remedy " +
-		"|\n|---|---|---|---|\n")
+	b.WriteString("## Sources\n\nIf lbc doctor cannot read a source, the report has a finding `" + doctor.Unreadable +
+		"`, and the checks that need the source have status `unchecked`:\n\n| Source | What lbc doctor reads | Severity | " +
+		"Remedy |\n|---|---|---|---|\n")
 	for _, s := range doctor.Sources {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Name, s.About, s.Severity, s.Remedy)
 	}

@@ -16,40 +16,41 @@ import (
 
 var trafficChecks = []Check{{
 	Name: "targets-unhealthy", Severity: doctor.Warning, Needs: []doctor.Source{doctor.TargetHealth},
-	About: "Registered targets of a target group are not healthy. The finding has AWS's reason for each target. The " +
-		"severity is error if no target is healthy.",
-	Remedy: "Target.FailedHealthChecks and Target.ResponseCodeMismatch: correct path, port or success codes of the " +
-		"health check; Target.Timeout: admit the load balancer in the security group of pods or nodes",
+	About: "Registered targets of a target group are unhealthy. The evidence has AWS's reason for at most five of these " +
+		"targets. The severity is error if no target of the target group is healthy.",
+	Remedy: "for reason Target.FailedHealthChecks or Target.ResponseCodeMismatch, correct path, port or success codes " +
+		"of the health check; for reason Target.Timeout, admit the load balancer in the security group of pods or nodes",
 	Find: unhealthyTargets,
 }, {
 	Name: "zone-uncovered", Severity: doctor.Warning, Needs: []doctor.Source{doctor.TargetHealth},
-	About:  "Targets are in a zone that is not enabled for the load balancer: they get no requests.",
+	About:  "Targets are in a zone that is not enabled for the load balancer: these targets get no requests.",
 	Remedy: "add a subnet of the zone to the load balancer, or do not run the pods in this zone",
 	Find:   uncoveredZones,
 }, {
 	Name: "endpoints-unregistered", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.TargetHealth, doctor.Workloads, doctor.Objects},
 	About: "Pods that have been ready for more than half a minute are not registered in the target group of their " +
-		"TargetGroupBinding. If nodes are the targets, no node is registered.",
+		"TargetGroupBinding. If the targets are nodes, the finding means that no node is registered in the target group.",
 	Remedy: "check that the controller runs and has a leader, and read the events of the TargetGroupBinding",
 	Find:   unregisteredEndpoints,
 }, {
 	Name: "targets-absent", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Objects},
 	Uses: []doctor.Source{doctor.TargetHealth, doctor.Workloads},
-	About: "The target group of a TargetGroupBinding has no targets, so requests get 503. The Service is of type " +
-		"ExternalName, or for at least a minute the Service has selected no ready pod.",
+	About: "The target group of a TargetGroupBinding has no targets, so requests get 503. Either the Service is of type " +
+		"ExternalName. Or the Service has no ready pods, and the TargetGroupBinding is more than a minute old.",
 	Remedy: "compare the selector of the Service with the labels of the pods, and read why the pods are not ready: " +
 		"kubectl describe pod",
 	Find: absentTargets,
 }, {
 	Name: "termination-abrupt", Severity: doctor.Note, Needs: []doctor.Source{doctor.Workloads, doctor.Objects},
-	About: "The termination grace period of pods, or their preStop sleep, is shorter than the time in which their load " +
-		"balancers may still send requests. These requests get 502 or 504, or fail. For an Application Load Balancer, the " +
-		"time is 15 seconds plus the declared deregistration delay (30 seconds if no delay is declared). For a Network " +
-		"Load Balancer, the time is 180 seconds, or the declared deregistration delay if the delay is longer.",
-	Remedy: "label the namespace elbv2.k8s.aws/pod-drain-inject=enabled and recreate the pods, or give them " +
-		"lifecycle.preStop.sleep.seconds and a longer terminationGracePeriodSeconds; if requests are short, declare a " +
-		"deregistration delay",
+	About: "The termination grace period or the preStop sleep of pods is shorter than the time in which load balancers " +
+		"may send requests to these pods. Requests that arrive after a pod has ended get 502 or 504, or fail. For an " +
+		"Application Load Balancer, the time is 15 seconds plus the declared deregistration delay. If no delay is " +
+		"declared, 30 seconds count as the delay. For a Network Load Balancer, the time is 180 seconds, or the declared " +
+		"deregistration delay if the delay is longer.",
+	Remedy: "label the namespace elbv2.k8s.aws/pod-drain-inject=enabled and recreate the pods; or set " +
+		"lifecycle.preStop.sleep.seconds and a longer terminationGracePeriodSeconds in the pods; if requests are short, " +
+		"declare a short deregistration delay",
 	Find: abruptPods,
 }}
 

@@ -15,45 +15,50 @@ import (
 var webhookChecks = []Check{{
 	Name: "webhook-ca", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
 	About: "The CA bundle of a webhook is missing, not readable or expired, so the API server cannot call the webhook. " +
-		"If the webhook fails closed, nobody can write the objects that the webhook checks.",
+		"If the webhook fails closed (failurePolicy Fail), nobody can write the objects that the webhook checks. If the " +
+		"webhook fails open (failurePolicy Ignore), the API server skips the webhook, and the severity is warning.",
 	Remedy: "let the controller write the bundle (--webhook-cert-secret), or check that cert-manager's injector runs; " +
 		"if the chart issues the certificate, run helm upgrade again",
 	Find: brokenBundles,
 }, {
 	Name: "webhook-certificate-expiring", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Webhooks},
-	About: "A serving certificate of the webhooks, or its authority, is in the last quarter of its lifetime, because " +
-		"its renewal fails. The severity is error if the certificate has expired.",
-	Remedy: "if you set --webhook-cert-secret, read the controller's log; if you use cert-manager, describe its " +
-		"Certificate; if the chart issued the certificate, run helm upgrade",
+	About: "A serving certificate of the webhooks, or the certificate of its authority, is in the last quarter of its " +
+		"lifetime and has not been renewed. The severity is error if the certificate has expired.",
+	Remedy: "if you set --webhook-cert-secret, read the controller's log; if you use cert-manager, describe the " +
+		"Certificate object of the webhooks; if the chart issued the certificate, run helm upgrade",
 	Find: expiringWebhookCertificates,
 }, {
 	Name: "webhook-certificate-untrusted", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
-	About: "The authority in the CA bundle has not signed the serving certificate, or the certificate is not for the " +
-		"name of the webhooks' Service: the API server refuses the certificate (x509: certificate signed by unknown " +
-		"authority).",
-	Remedy: "write the authority of the Secret into the CA bundle: restart the controller with --webhook-cert-secret, " +
-		"or run helm upgrade; let GitOps tools ignore the bundle and the Secret",
+	About: "The authority in the CA bundle has not signed the serving certificate, or the serving certificate is not " +
+		"for the name of the webhooks' Service. The API server then refuses the serving certificate (x509: certificate " +
+		"signed by unknown authority).",
+	Remedy: "write the authority of the Secret with the serving certificate into the CA bundle: restart the controller " +
+		"with --webhook-cert-secret, or run helm upgrade; configure GitOps tools to ignore the CA bundle and the Secret",
 	Find: untrustedCertificates,
 }, {
 	Name: "webhook-service-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
 	About: "The Service of a webhook does not exist, usually because somebody uninstalled the controller and left the " +
-		"webhook configuration. If the webhook fails closed, nobody can create the objects that the webhook checks.",
+		"webhook configuration. If the webhook fails closed (failurePolicy Fail), nobody can create the objects that the " +
+		"webhook checks. If the webhook fails open (failurePolicy Ignore), the API server skips the webhook, and the " +
+		"severity is warning.",
 	Remedy: "install the controller, or delete the webhook configuration",
 	Find: func(f *Facts) []doctor.Finding {
 		return byService(f, func(h Hook) bool { return !h.Exists }, "webhooks name this Service, which does not exist")
 	},
 }, {
 	Name: "webhook-no-endpoints", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
-	About:  "No pod behind the Service of the webhooks is ready.",
-	Remedy: "find out why the controller's pods are not ready, and check that the selector of the Service matches them",
+	About: "No pod behind the Service of the webhooks is ready, so no webhook answers. The severity is warning if all " +
+		"of these webhooks fail open (failurePolicy Ignore).",
+	Remedy: "find out why the controller's pods are not ready, and check that the selector of the Service matches these " +
+		"pods",
 	Find: func(f *Facts) []doctor.Finding {
 		return byService(f, func(h Hook) bool { return h.Exists && h.Endpoints == 0 },
 			"no pod behind this Service of webhooks is ready")
 	},
 }, {
 	Name: "webhook-unanswered", Severity: doctor.Error, Needs: []doctor.Source{doctor.Admission},
-	About: "lbc doctor tried to create a Service of type LoadBalancer as a dry run, and a webhook did not answer " +
-		"or refused it.",
+	About: "lbc doctor tried to create a Service of type LoadBalancer as a dry run, but a webhook did not answer, or " +
+		"refused the Service.",
 	Remedy: "admit TCP port 9443 from the control plane's security group to the nodes; with an overlay network, run the " +
 		"controller with hostNetwork",
 	Find: func(f *Facts) []doctor.Finding {
@@ -65,11 +70,13 @@ var webhookChecks = []Check{{
 	},
 }, {
 	Name: "policy-refuses", Severity: doctor.Error, Needs: []doctor.Source{doctor.Admission},
-	About: "A policy, another webhook or a quota of the cluster refuses TargetGroupBindings or LoadBalancer objects of " +
-		"the controller. lbc doctor tried to create them as a dry run, as the user of the kubeconfig, in at most ten " +
-		"namespaces with load balancers.",
-	Remedy: "meet the conditions of the policy, or exempt the controller's service account from it; --object-labels and " +
-		"--copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates",
+	About: "A policy, a quota of the cluster, or a webhook of other software refuses TargetGroupBindings or " +
+		"LoadBalancer objects of the controller. lbc doctor tries to create such objects as a dry run, as the user of the " +
+		"kubeconfig. These dry runs are in at most ten namespaces that have Ingresses, Gateways or Services of type " +
+		"LoadBalancer.",
+	Remedy: "meet the conditions of the policy, or exempt the controller's service account from the policy; if the " +
+		"policy requires labels, set --object-labels or --copied-labels (chart values objectLabels and copiedLabels): the " +
+		"controller then adds these labels to the objects that it creates",
 	Find: func(f *Facts) (out []doctor.Finding) {
 		for _, object := range slices.Sorted(maps.Keys(f.Denials)) {
 			out = append(out, doctor.Finding{Object: object, Text: "would be refused", Evidence: []string{f.Denials[object]}})
@@ -78,18 +85,18 @@ var webhookChecks = []Check{{
 	},
 }, {
 	Name: "webhook-blocks", Severity: doctor.Note, Needs: []doctor.Source{doctor.Webhooks},
-	About: "A webhook fails closed for all Services, pods or Ingresses: while no controller runs, nobody can write " +
-		"such objects.",
-	Remedy: "use the webhook configurations of this version: their webhooks fail open, except if a later repair would " +
-		"be impossible",
+	About: "A webhook of the controller fails closed (failurePolicy Fail) for all Services, pods or Ingresses: while no " +
+		"controller runs, nobody can write such objects.",
+	Remedy: "use the webhook configurations of this version: their webhooks fail open (failurePolicy Ignore), except " +
+		"for pods and Services that nobody can correct after their creation",
 	Find: blockingHooks,
 }, {
 	Name: "auto-mode-services", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Definitions, doctor.Webhooks},
-	About: "EKS Auto Mode serves load balancers in this cluster. The controller's webhook gives the controller's class " +
-		"to new Services of type LoadBalancer without a class. The same manifest then gets another load balancer than " +
-		"before the installation ([install-others.md](tasks/install-others.md#eks-auto-mode)).",
-	Remedy: "set enableServiceMutatorWebhook=false of the chart, so that Services without a class stay with Auto Mode; " +
-		"if you want the change, skip the check with --skip",
+	About: "EKS Auto Mode serves load balancers in this cluster. But the controller's webhook gives the controller's " +
+		"class to new Services of type LoadBalancer without a class. The controller, and no longer Auto Mode, then creates " +
+		"the load balancers of such Services ([install-others.md](tasks/install-others.md#eks-auto-mode)).",
+	Remedy: "set the chart value enableServiceMutatorWebhook=false, so that Auto Mode continues to serve new Services " +
+		"without a class; if you want the controller to serve these Services, skip the check with --skip",
 	Find: divertedServices,
 }}
 

@@ -175,8 +175,9 @@ func Checks() (out []string) {
 // Remedies that several conditions, or findings of lbc doctor, have.
 const (
 	ApplyDefinitions = "apply the CRDs of this version (kubectl apply --server-side --force-conflicts -f " +
-		"config/crd, or -k crds in the directory of the chart); helm upgrade does not"
-	GrantRights = "apply the ClusterRole and the bindings of this version of the chart or manifests"
+		"config/crd, or -k crds in the directory of the chart); helm upgrade does not upgrade CRDs"
+	GrantRights = "apply the ClusterRole, Role, ClusterRoleBinding and RoleBinding of this version of the chart or " +
+		"manifests"
 
 	reachMetadata = "let pods reach the instance metadata service (a hop limit of 2: aws ec2 " +
 		"modify-instance-metadata-options --http-put-response-hop-limit 2)"

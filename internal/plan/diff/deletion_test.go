@@ -27,28 +27,31 @@ func deletions() []deletionCause {
 	return []deletionCause{
 		{"All objects of the load balancer are being deleted", "the objects' `deletionTimestamp`, read by `front`",
 			"deletion protection; tags read again", stack.ObjectsDeleted},
-		{"No object declares it any more, but at least one object that declared it still exists. For example, an edit " +
-			"changed the object's class, type or group",
-			"the front ends, from valid values only, by `front`", "deletion protection; tags read again; `--deletion-brake`",
+		{"No object declares the load balancer any more, but at least one object that declared the load balancer still " +
+			"exists. For example, an edit changed the object's class, type or group",
+			"`front`, from valid values of the objects only", "deletion protection; tags read again; `--deletion-brake`",
 			stack.NotDeclared},
 		{"A shard of an Ingress group has no hosts any more", "`front`, as the shard is empty (`front/shards.go`)",
-			"as in the row before", stack.NotDeclared},
+			"as in the second row", stack.NotDeclared},
 		{"An object was deleted within 15 seconds after the controller added the finalizer, and no event reported the " +
 			"deletion",
-			"`front`, from what the controller remembers (`stacks/vanished.go`)", "as in the first row",
-			stack.ObjectsDeleted},
-		{"A valid edit of scheme or type replaces it", "`plan`, by the wanted type and scheme",
-			"deletion protection; the new one is active, and no object shows the old one any more (exceptions below the " +
-				"table); tags read again", stack.NotRemoved},
+			"`front`, from a list in memory of the objects to which the controller added the finalizer " +
+				"(`stacks/vanished.go`)",
+			"as in the first row", stack.ObjectsDeleted},
+		{"A valid edit of scheme or type replaces the load balancer", "`plan`, by the declared type and scheme",
+			"deletion protection; the new load balancer is active, and no object shows the address of the old load " +
+				"balancer any more (exceptions below the table); tags read again", stack.NotRemoved},
 		{"A valid edit switches the frontend of an ALB off", "`compile`, as the stack has no frontend",
 			"deletion protection of the frontend; tags read again", stack.NotRemoved},
-		{"It is a duplicate: another load balancer with the same tags serves", "`plan`, by `compareBalancers`",
-			"only with annotation `delete-duplicates`, and once the checkpoint names it; tags read again", stack.NotRemoved},
-		{"`lbc cleanup` deletes it: no object claims it, by name, finalizer, group or status",
-			"a user, and `orphan`, by all objects of the cluster",
-			"the plan, which the user confirms; deletion protection; no healthy target of another cluster; no controller " +
-				"that is alive; tags read again. `--ignore-objects`, `--ignore-targets`, `--ignore-controller` and `--yes` " +
-				"lift one guard each", stack.Orphaned},
+		{"The load balancer is a duplicate: another load balancer with the same tags serves", "`plan`, by " +
+			"`compareBalancers`",
+			"annotation `delete-duplicates` names the duplicate; the controller has stored the duplicate in its " +
+				"[checkpoints](restarts.md#checkpoints); tags read again", stack.NotRemoved},
+		{"A user runs `lbc cleanup`, and no object claims the load balancer by name, finalizer, group or status",
+			"the user, and `orphan`, from all objects of the cluster",
+			"the plan, which the user confirms; deletion protection; no healthy target of another cluster; no running " +
+				"controller; tags read again. `--ignore-objects`, `--ignore-targets`, `--ignore-controller` and `--yes` skip " +
+				"one check each", stack.Orphaned},
 	}
 }
 
@@ -67,39 +70,41 @@ func disappearances() []disappearance {
 		admits = "TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer"
 	)
 	return []disappearance{
-		{"A namespace is deleted, with its objects", "its objects are deleted, and their load balancers with them; no " +
-			"brake limits that", "TestDeletedNamespaceDeletesItsLoadBalancers"},
-		{"The labels of a namespace vanish, or `namespaceSelector` changes", holds, admits},
+		{"A namespace is deleted, with its objects", "the controller deletes the load balancers of these objects; no " +
+			"brake limits these deletions", "TestDeletedNamespaceDeletesItsLoadBalancers"},
+		{"The labels of a namespace disappear, or `namespaceSelector` changes", holds, admits},
 		{"An IngressClass, or its IngressClassParams, is deleted", holds, admits},
 		{"An IngressClass names another controller",
-			"its objects no longer declare their load balancers; `--deletion-brake` limits the deletions",
+			"objects of this class no longer declare their load balancers; `--deletion-brake` limits the deletions",
 			"TestManyDeletionsThatNoObjectAskedForWaitForConsent"},
 		{"`--load-balancer-class` changes, or `EnableServiceController` is switched off",
-			holds + ", until the Service is deleted. If the Service has another class than the flag, `allow-deletion` also " +
-				"permits the deletion", "TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong"},
-		{"Objects vanish before the controller handles their deletion: somebody removed their finalizers, or removed the " +
-			"objects from etcd",
-			"nothing is deleted, except right after the object got its finalizer (first table); `lbc orphans` lists what " +
-				"they left", "TestWhatVanishesWithoutAReasonDeletesNothing"},
-		{"The CRD of IngressClassParams is removed", "nothing is deleted",
+			holds + ". Each load balancer stays until its Service is deleted. If the class of the Service differs from the " +
+				"flag, `allow-deletion` also permits the deletion", "TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong"},
+		{"Somebody removes the finalizers of objects before the controller handles their deletion, or removes objects " +
+			"from etcd",
+			"the controller deletes nothing, unless it added the finalizer at most 15 seconds before (fourth row of the " +
+				"[first table](#causes-of-a-deletion)). `lbc orphans` lists the AWS resources that remain",
+			"TestWhatVanishesWithoutAReasonDeletesNothing"},
+		{"The CRD of IngressClassParams is removed", "the controller deletes nothing",
 			"TestADefinitionThatIsRemovedDeletesNoLoadBalancer"},
 		{"TargetGroupBindings of a stack are deleted by hand, or their CRD is removed",
-			"targets and rules stay, and the controller creates the bindings again as soon as possible",
-			"TestTargetsStayRegisteredWhileBindingsAreRecreated"},
+			"targets and security group rules stay, and the controller creates the TargetGroupBindings again as soon as " +
+				"possible", "TestTargetsStayRegisteredWhileBindingsAreRecreated"},
 		{"The first list of a cache lacks TargetGroupBindings",
-			"security group rules stay: before the first revocation, a new leader lists the bindings from the API server, " +
-				"too", "TestCacheWithoutSomeBindingsRevokesNoRule"},
-		{"The CRD of TargetGroupBindings is removed, and with it bindings that users wrote",
-			"targets stay registered; a binding that is applied again takes them over",
-			"TestBindingThatGoesWithItsDefinitionKeepsTargets"},
-		{"An edit of a Service removes the port of a binding, or gives it another number or name",
-			"targets that are pods stay while the pods serve, and the controller reports a [finding](../findings.md). If the " +
-				"Service has another port with the same `targetPort` (pods) or `nodePort` (nodes), the controller uses that " +
-				"port for new pods and nodes until the controller restarts. If the Service has no such port, the controller " +
-				"deregisters targets that are nodes", "TestServicePortOfAnIngressKeepsTargets"},
-		{"EndpointSlices or node labels vanish, or selectors of Services change",
-			"the controller deregisters targets that serve; `--deregistration-brake` limits this",
-			"TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe"},
+			"security group rules stay: before the first revocation, a new leader lists the TargetGroupBindings from the " +
+				"API server, in addition to the list in the cache", "TestCacheWithoutSomeBindingsRevokesNoRule"},
+		{"The CRD of TargetGroupBindings is removed, so Kubernetes also deletes the TargetGroupBindings that users created",
+			"targets stay registered; if a user applies a TargetGroupBinding again, the TargetGroupBinding manages these " +
+				"targets again", "TestBindingThatGoesWithItsDefinitionKeepsTargets"},
+		{"An edit of a Service removes the port of a TargetGroupBinding, or changes the number or name of this port",
+			"targets that are pods stay while the pods serve, and the controller reports a [finding](../findings.md). If " +
+				"the Service has another port with the same `targetPort` (pods) or `nodePort` (nodes), the controller uses " +
+				"that port for new pods and nodes until the controller restarts. If the Service has no such port, the " +
+				"controller deregisters targets that are nodes", "TestServicePortOfAnIngressKeepsTargets"},
+		{"EndpointSlices or node labels disappear, or selectors of Services change",
+			"the controller deregisters targets although they serve; `--deregistration-brake` limits these " +
+				"deregistrations. Exception: if a new selector leaves the Service without endpoints, targets that are pods " +
+				"stay registered while the pods serve", "TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe"},
 	}
 }
 
@@ -111,7 +116,8 @@ func TestTheTableOfDeletionsIsDocumentedAsItIs(t *testing.T) {
 	}
 	var rows []string
 	for line := range strings.Lines(string(page)) {
-		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| What ") && !strings.HasPrefix(line, "| Cause |") {
+		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| Disappearance or change |") &&
+			!strings.HasPrefix(line, "| Cause |") {
 			rows = append(rows, strings.TrimSpace(line))
 		}
 	}

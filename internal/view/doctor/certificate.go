@@ -17,11 +17,11 @@ import (
 // CertificateChecks are the checks of the account that the leader makes.
 var CertificateChecks = []Check{{
 	Name: "certificate-expiring", Severity: Warning, Needs: []Source{Certificates},
-	About: "A certificate of a listener expires within thirty days, and ACM has not renewed it. The severity is error " +
-		"if the certificate expires within seven days or has expired. For a certificate with a short lifetime, the two " +
-		"periods are the last quarter and the last eighth of the lifetime.",
-	Remedy: "import the new certificate under the same ARN; for a certificate of Amazon, restore the DNS record or mail " +
-		"address that proves the domain",
+	About: "A certificate of a listener expires within thirty days, and ACM has not renewed the certificate. The " +
+		"severity is error if the certificate expires within seven days or has expired. For a certificate with a short " +
+		"lifetime, the two periods are at most the last quarter and the last eighth of the lifetime.",
+	Remedy: "import the new certificate under the same ARN; for a certificate that Amazon issued, restore the DNS " +
+		"record or mail address that proves that you own the domain",
 	Find: expiringCertificates,
 }, {
 	Name: "certificate-not-covering", Severity: Warning,

@@ -25,40 +25,44 @@ var ClassChecks = []Check{{
 	Find: missingClasses,
 }, {
 	Name: "ingress-class-default-twice", Severity: Error, Needs: []Source{Objects},
-	About:  "Several IngressClasses are marked as the default: the API server refuses Ingresses that name no class.",
+	About: "Several IngressClasses are marked as the default. The API server gives each new Ingress without a class the " +
+		"newest of these IngressClasses, which may not be the intended class. Existing Ingresses without a class are " +
+		"invalid for the controller.",
 	Remedy: "keep the annotation ingressclass.kubernetes.io/is-default-class: \"true\" on only one class",
 	Find:   defaultClasses,
 }, {
 	Name: "ingress-unclassed", Severity: Warning, Needs: []Source{Objects},
-	About: "The controller does not serve an Ingress with annotations of this controller: the Ingress has no class and " +
-		"the cluster no default class of this controller, or annotation kubernetes.io/ingress.class seems to be misspelt.",
+	About: "An Ingress has annotations of the controller, but the controller does not serve the Ingress. Either the " +
+		"Ingress has no class, and the cluster has no default class of the controller. Or annotation " +
+		"kubernetes.io/ingress.class of the Ingress seems to be misspelt.",
 	Remedy: "set spec.ingressClassName, or correct annotation kubernetes.io/ingress.class",
 	Find:   unclassedIngresses,
 }, {
 	Name: "class-params-missing", Severity: Error, Needs: []Source{Objects},
 	About: "An IngressClass of the controller names IngressClassParams that do not exist: the controller does not serve " +
 		"the Ingresses of the class.",
-	Remedy: "create the IngressClassParams, or remove spec.parameters of the class",
+	Remedy: "create the IngressClassParams, or remove spec.parameters from the class",
 	Find:   missingParams,
 }, {
 	Name: "class-params-unused", Severity: Warning, Needs: []Source{Objects},
-	About: "IngressClassParams restrict who is served, or protect load balancers, and no IngressClass of the controller " +
-		"names them: they have no effect.",
-	Remedy: "name the IngressClassParams in spec.parameters of the IngressClass, or delete them",
+	About: "IngressClassParams have settings that limit access or protect load balancers, for example spec.inboundCIDRs " +
+		"or spec.wafv2AclArn. But no IngressClass of the controller names these IngressClassParams, so these settings have " +
+		"no effect. The severity is note if the IngressClassParams have only other settings.",
+	Remedy: "name the IngressClassParams in spec.parameters of an IngressClass, or delete the IngressClassParams",
 	Find:   unusedParams,
 }, {
 	Name: "gateway-class-missing", Severity: Error, Needs: []Source{Objects},
-	About: "A Gateway names a GatewayClass that does not exist: no controller serves the Gateway, and its status stays " +
-		"empty.",
+	About: "A Gateway names a GatewayClass that does not exist: no controller serves the Gateway, and the status of the " +
+		"Gateway stays empty.",
 	Remedy: "create the class (with spec.controllerName gateway.k8s.aws/alb or gateway.k8s.aws/nlb for this " +
-		"controller), or name an existing one",
+		"controller), or name an existing class",
 	Find: missingGatewayClasses,
 }, {
 	Name: "gateway-class-unaccepted", Severity: Error, Needs: []Source{Objects},
-	About: "A GatewayClass of the controller has not been accepted: its configuration is wrong, or no controller " +
-		"serves its name. Its Gateways have no load balancers.",
-	Remedy: "correct spec.parametersRef of the class, or the object that it names; if the class has no condition, check " +
-		"that the controller runs and that its feature gates serve Gateways",
+	About: "A GatewayClass of the controller has not been accepted: the configuration of the GatewayClass is wrong, or " +
+		"no controller serves its spec.controllerName. Gateways of this GatewayClass have no load balancers.",
+	Remedy: "correct spec.parametersRef of the class, or the object that spec.parametersRef names; if the class has no " +
+		"condition, check that the controller runs and that its feature gates enable Gateways",
 	Find: unacceptedGatewayClasses,
 }}
 

@@ -26,8 +26,8 @@ func OfLeader() []Check {
 // NodeChecks are the checks of the cluster that the leader makes.
 var NodeChecks = []Check{{
 	Name: "node-provider-id", Severity: Warning, Needs: []Source{Nodes},
-	About: "A node has no provider id of an EC2 instance. The node cannot be a target of type instance, and the " +
-		"controller cannot find the security groups of its pods through the node.",
+	About: "A node has no provider id of an EC2 instance, so the node cannot be a target of type instance. For pods on " +
+		"this node, the controller cannot find the security groups through the EC2 instance.",
 	Remedy: "run the AWS cloud provider, or start the kubelet with --provider-id=aws:///ZONE/INSTANCE",
 	Find:   nodesWithoutInstance,
 }}
@@ -38,15 +38,16 @@ var BindingChecks = []Check{{
 	About: "Several TargetGroupBindings register their targets in one target group, and not all of these " +
 		"TargetGroupBindings declare that they share the target group. Each TargetGroupBinding removes the targets of the " +
 		"others.",
-	Remedy: "delete all but one, or set spec.multiClusterTargetGroup: true on each of them",
-	Find:   boundTwice,
+	Remedy: "delete all of these TargetGroupBindings except one, or set spec.multiClusterTargetGroup: true on each of " +
+		"these TargetGroupBindings",
+	Find: boundTwice,
 }, {
 	Name: "load-balancers-shareable", Severity: Note, Needs: []Source{Objects},
 	About: "Three or more Ingresses of a namespace with the same class and scheme have a load balancer each. Or three " +
 		"or more Services of a namespace with the same scheme and different ports have a load balancer each. One shared " +
 		"load balancer costs less.",
-	Remedy: "give Ingresses the same annotation alb.ingress.kubernetes.io/group.name, Services the same " +
-		"service.beta.kubernetes.io/aws-load-balancer-group-name; the addresses of these objects change",
+	Remedy: "give the Ingresses the same annotation alb.ingress.kubernetes.io/group.name, or the Services the same " +
+		"annotation service.beta.kubernetes.io/aws-load-balancer-group-name; the addresses of these objects then change",
 	Find: shareable,
 }}
 

@@ -24,9 +24,9 @@ import (
 // ObjectChecks are the checks of the controller that the leader makes.
 var ObjectChecks = []Check{{
 	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
-	About: "AWS denies the controller an action. The source of the finding is an event of the last 30 minutes on an " +
-		"existing object; no later event reports a success. The controller repeats the event every 20 minutes while AWS " +
-		"denies the action.",
+	About: "AWS denies the controller an action, according to an event of the last 30 minutes on an existing object. No " +
+		"later event of this object reports a success. The controller repeats the event every 20 minutes while AWS denies " +
+		"the action.",
 	Remedy: "allow the action in the policy of the controller's role (docs/permissions.md)",
 	Find:   deniedActions,
 }, {
@@ -36,10 +36,10 @@ var ObjectChecks = []Check{{
 	Find:   failingObjects,
 }, {
 	Name: "deletion-stuck", Severity: Error, Needs: []Source{Objects},
-	About: "An object has been deleted for more than five minutes and still carries finalizers of the controller. The " +
-		"evidence is the cause that the controller shows on the object.",
-	Remedy: "remove the cause in the evidence; without evidence, check that the controller runs, and run lbc explain " +
-		"KIND NAME; remove the finalizers by hand only when AWS has no resource of the object",
+	About: "An object was deleted more than five minutes ago, but still has finalizers of the controller. The evidence " +
+		"lists the finalizers, and the cause if the controller shows a cause on the object.",
+	Remedy: "remove the cause in the evidence; if the evidence has no cause, check that the controller runs, and run " +
+		"lbc explain KIND NAME; remove the finalizers by hand only if AWS has no resource of the object",
 	Find: stuckDeletions,
 }}
 
@@ -197,8 +197,9 @@ var conditionChecks = []struct {
 }
 
 // OrphanRemedy is the remedy of resources that no object claims.
-const OrphanRemedy = "lbc orphans prints the commands that delete or keep it; wait a minute if you have just deleted " +
-	"an object, because its deletion may not be finished"
+const OrphanRemedy = "lbc orphans prints the commands that delete the resources, and the commands that keep the " +
+	"resources but remove the cluster's tag; if you have just deleted an object, first wait a minute, because the " +
+	"deletion may not be finished"
 
 // observed are the checks for which the leader has other facts than lbc doctor, which has a check of each name.
 func observed() []Check {

@@ -42,35 +42,37 @@ type SourceInfo struct {
 }
 
 const (
-	grantReading = "give the user of the kubeconfig the right to read it, or skip its checks with --skip"
-	grantAction  = "give the AWS credentials in use the right to the action (docs/permissions.md), or skip its " +
-		"checks with --skip"
+	grantReading = "give the user of the kubeconfig the right to read these objects, or use --skip for the checks that " +
+		"need this source"
+	grantAction = "allow your AWS credentials the denied action (docs/permissions.md), or use --skip for the checks " +
+		"that need this source"
 )
 
 // Sources are all sources, each after those by which it is reached.
 var Sources = []SourceInfo{
 	{APIServer, "the API server", Error, "check --kubeconfig and --context, the network to the API server, and the " +
 		"validity of your credentials", nil, nil},
-	{Controller, "the controller's Deployments, pods, service account and leases", Warning, grantReading,
+	{Controller, "the controller's Deployments, pods, service account and Leases", Warning, grantReading,
 		[]Source{APIServer}, nil},
 	{Objects, "Ingresses, Services, TargetGroupBindings, Gateways and their classes", Warning, grantReading,
 		[]Source{APIServer}, []Source{Controller}},
 	{Definitions, "CustomResourceDefinitions", Warning, grantReading, []Source{APIServer}, nil},
 	{Rights, "the rights of the controller's service account", Warning,
-		"use a kubeconfig that may create SubjectAccessReviews, or skip the check with --skip", []Source{APIServer},
-		[]Source{Controller}},
+		"use a kubeconfig whose user may create SubjectAccessReviews, or use --skip for the check that needs this source",
+		[]Source{APIServer}, []Source{Controller}},
 	{Webhooks, "webhook configurations with their Services, endpoints and certificates", Warning, grantReading,
 		[]Source{APIServer}, []Source{Controller}},
-	{Admission, "the answer of admission to a Service, TargetGroupBindings and LoadBalancer objects that are " +
-		"created as a dry run", Warning, "use a kubeconfig that may create them, or skip the check with --skip; " +
-		"nothing is stored", []Source{APIServer}, []Source{Controller, Objects}},
+	{Admission, "the API server's answer to the creation of a Service, of TargetGroupBindings and of LoadBalancer " +
+		"objects as a dry run", Warning, "use a kubeconfig whose user may create these objects (as a dry run, so the API " +
+		"server stores nothing), or use --skip for the checks that need this source",
+		[]Source{APIServer}, []Source{Controller, Objects}},
 	{Nodes, "nodes", Warning, grantReading, []Source{APIServer}, nil},
 	{Heartbeats, "the Leases of nodes", Warning, grantReading, []Source{APIServer}, nil},
 	{Workloads, "EndpointSlices, and the pods in namespaces with TargetGroupBindings", Warning, grantReading,
 		[]Source{APIServer, Objects}, nil},
 	{Events, "events", Warning, grantReading, []Source{APIServer}, nil},
 	{Account, "the AWS account", Error, "check the AWS credentials (aws sts get-caller-identity), --aws-region and " +
-		"--aws-vpc-id; --offline skips AWS", nil, []Source{Controller, Nodes}},
+		"--aws-vpc-id; with --offline, lbc doctor does not call AWS", nil, []Source{Controller, Nodes}},
 	{Network, "the VPC, its subnets, routes and security groups", Warning, grantAction, []Source{Account}, nil},
 	{SecurityGroups, "the rules of the VPC's security groups", Warning, grantAction, []Source{Account}, nil},
 	{Instances, "the instances of the nodes", Warning, grantAction, []Source{Account, Nodes},
@@ -81,15 +83,15 @@ var Sources = []SourceInfo{
 		[]Source{LoadBalancers}, nil},
 	{TargetHealth, "the health of targets", Warning, grantAction, []Source{LoadBalancers},
 		[]Source{Objects, Network, Instances, Listeners}},
-	{Certificates, "certificates of ACM", Warning, grantAction, []Source{Listeners}, nil},
-	{Limits, "the account's limits", Warning, grantAction, []Source{Account}, nil},
+	{Certificates, "the ACM certificates of listeners", Warning, grantAction, []Source{Listeners}, nil},
+	{Limits, "the account's limits of Elastic Load Balancing", Warning, grantAction, []Source{Account}, nil},
 	{
-		RolePolicies, "what the policies of the controller's role allow", Note,
-		"allow your credentials iam:SimulatePrincipalPolicy on the role, or run lbc doctor with the controller's own; " +
-			"until then, events on objects name the actions that AWS denies",
+		RolePolicies, "the actions that the policies of the controller's role allow", Note,
+		"allow your credentials iam:SimulatePrincipalPolicy on the role, or run lbc doctor with the controller's own " +
+			"credentials; until then, events on objects name the actions that AWS denies",
 		[]Source{Account}, []Source{Controller, Network, Instances},
 	},
-	{CertificateList, "the list of ACM's certificates", Warning, grantAction, []Source{Account}, nil},
+	{CertificateList, "the list of all ACM certificates of the account", Warning, grantAction, []Source{Account}, nil},
 }
 
 // Unread is why a source could not be read.

@@ -13,8 +13,8 @@ import (
 var PodChecks = []Check{{
 	Name: "readiness-gate-missing", Severity: Warning, Needs: []Source{Workloads, Objects},
 	About: "Pods have no readiness gate although the label of their namespace asks for readiness gates. The pods were " +
-		"created before the namespace got the label, or while the webhook did not answer. Rollouts do not wait until these " +
-		"pods are healthy in the load balancer.",
+		"created before the namespace got the label, or while the controller's webhook did not answer. Rollouts do not " +
+		"wait until these pods are healthy in the load balancer.",
 	Remedy: "recreate the pods: kubectl rollout restart",
 	Find:   podsWithoutGate,
 }}

@@ -176,7 +176,8 @@ var rows = []row{
 			}}},
 			groups: []targetGroup{{service: "secure-service:80", port: 8080, targets: 2}},
 		}},
-		asks: []ask{{url: "http://secure.example.com/", status: 200, service: "secure-service"}},
+		asks:     []ask{{url: "http://secure.example.com/", status: 200, service: "secure-service"}},
+		warnings: []string{"Note"}, // inbound-cidrs does not restrict the ALB
 	},
 	{
 		file: "12-nlb-own-security-group.yaml", namespace: "nlb-own-sg",

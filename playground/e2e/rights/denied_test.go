@@ -96,7 +96,8 @@ func says(t *testing.T, c *harness.Cluster, log func() string, texts ...string) 
 }
 
 const (
-	remedy  = "apply the ClusterRole and the bindings of this version of the chart or manifests"
+	remedy = "apply the ClusterRole, Role, ClusterRoleBinding and RoleBinding of this version of the chart or " +
+		"manifests"
 	witness = "witness"
 )
 

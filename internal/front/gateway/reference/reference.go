@@ -111,7 +111,8 @@ Attributes and tags are combined by key. If two TargetGroupConfigurations name o
 
 A rule uses all of a ListenerRuleConfiguration or nothing of it. The status of the ListenerRuleConfiguration has ` + "`accepted`" +
 	`, with a reason if it is false.
-If the ListenerRuleConfiguration does not exist or is not accepted, the rule answers 500.
+If the ListenerRuleConfiguration does not exist, the rule answers 500.
+If the ListenerRuleConfiguration is not accepted, a rule that served before keeps its last valid version, and a new rule answers 500.
 A ListenerRuleConfiguration can have at most one of the actions ` + "`authenticate-oidc`, `authenticate-cognito`, `jwt-validation`, and at most one " +
 	"of `fixed-response`, `forward`, `redirect`" + `.
 HTTP listeners do not serve a rule with authentication.

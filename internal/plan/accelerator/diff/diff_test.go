@@ -6,10 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/operation"
 )
 
 const arn = "arn:aws:globalaccelerator::123456789012:accelerator/a"
@@ -299,5 +302,36 @@ func TestAnAcceleratorIsDeletedOnceItIsDisabledEverywhere(t *testing.T) {
 		if got := steps(p); got != c.want || wait != c.wait {
 			t.Errorf("got\n%s%v, want\n%s%v", got, wait, c.want, c.wait)
 		}
+	}
+}
+
+// TestReplacedListKeepsClientIPPreservation replaces the endpoints of a group because of one of them: an endpoint of
+// which it is not known whether AWS preserves addresses keeps what AWS has.
+func TestReplacedListKeepsClientIPPreservation(t *testing.T) {
+	on, off := true, false
+	for name, c := range map[string]struct{ observed, want *bool }{
+		"preserved":     {&on, &on},
+		"not preserved": {&off, nil},
+		"none":          {nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := observed(listener("tcp 80", edited(group("a", "b"), func(g *accelerator.Group) {
+				g.Endpoints[1].PreserveClientIP = c.observed
+			})))
+			d := declared(listener("tcp 80", edited(group("a", "b"), func(g *accelerator.Group) {
+				g.Endpoints[0].Weight, g.Endpoints[1].PreserveClientIP = 1, nil
+			})))
+			p := diff.Plan(d, o)
+			if len(p.Steps) != 1 {
+				t.Fatalf("steps: %v", p.Steps)
+			}
+			op, ok := p.Steps[0].Op.(operation.UpdateEndpointGroup)
+			if !ok || len(op.Endpoints) != 2 {
+				t.Fatalf("step: %#v", p.Steps[0].Op)
+			}
+			if got := op.Endpoints[1].PreserveClientIP; !ptr.Equal(got, c.want) {
+				t.Errorf("client IP preservation: %v, want %v", ptr.Deref(got, false), ptr.Deref(c.want, false))
+			}
+		})
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
@@ -38,6 +40,7 @@ func (b *builder) endpoints(listener string, ref stack.Ref, arn string, g accele
 			added = append(added, e)
 		}
 	}
+	declared := preserving(now.Endpoints, g.Endpoints)
 	var ids []plan.StepID
 	add := func(op plan.Operation, needs []plan.StepID, why ...string) {
 		s := plan.Step{Action: plan.Update, Resource: ref, Op: op, Why: why}
@@ -53,7 +56,7 @@ func (b *builder) endpoints(listener string, ref stack.Ref, arn string, g accele
 		if len(surplus) > 0 {
 			why = append(why, surplusText)
 		}
-		add(operation.UpdateEndpointGroup{Group: ref, Endpoints: slices.Concat(g.Endpoints, kept)}, nil, why...)
+		add(operation.UpdateEndpointGroup{Group: ref, Endpoints: slices.Concat(declared, kept)}, nil, why...)
 		return ids
 	}
 	if len(added) > 0 {
@@ -63,6 +66,18 @@ func (b *builder) endpoints(listener string, ref stack.Ref, arn string, g accele
 		add(operation.RemoveEndpoints{Group: ref, IDs: slices.Sorted(slices.Values(surplus))}, ids, surplusText)
 	}
 	return ids
+}
+
+// preserving returns the declared endpoints for a call that replaces all endpoints of a group. An endpoint that declares
+// nothing about client IP preservation keeps it: without a value, AWS would reset it.
+func preserving(observed, declared []accelerator.Endpoint) []accelerator.Endpoint {
+	out := slices.Clone(declared)
+	for i, d := range out {
+		if at := find(observed, d.ID); at >= 0 && d.PreserveClientIP == nil && ptr.Deref(observed[at].PreserveClientIP, false) {
+			out[i].PreserveClientIP = observed[at].PreserveClientIP
+		}
+	}
+	return out
 }
 
 // endpointChange is what differs between an endpoint and its declaration; "" = nothing. AWS returns nothing about
