@@ -68,12 +68,13 @@ func (b *builder) endpoints(listener string, ref stack.Ref, arn string, g accele
 	return ids
 }
 
-// preserving returns the declared endpoints for a call that replaces all endpoints of a group. An endpoint that declares
-// nothing about client IP preservation keeps it: without a value, AWS would reset it.
+// preserving returns the declared endpoints for a call that replaces all endpoints of a group. An endpoint that
+// declares nothing about client IP preservation keeps it: without a value, AWS would reset it.
 func preserving(observed, declared []accelerator.Endpoint) []accelerator.Endpoint {
 	out := slices.Clone(declared)
 	for i, d := range out {
-		if at := find(observed, d.ID); at >= 0 && d.PreserveClientIP == nil && ptr.Deref(observed[at].PreserveClientIP, false) {
+		at := find(observed, d.ID)
+		if d.PreserveClientIP == nil && at >= 0 && ptr.Deref(observed[at].PreserveClientIP, false) {
 			out[i].PreserveClientIP = observed[at].PreserveClientIP
 		}
 	}
