@@ -40,7 +40,6 @@ func (b *builder) endpoints(listener string, ref stack.Ref, arn string, g accele
 			added = append(added, e)
 		}
 	}
-	declared := preserving(now.Endpoints, g.Endpoints)
 	var ids []plan.StepID
 	add := func(op plan.Operation, needs []plan.StepID, why ...string) {
 		s := plan.Step{Action: plan.Update, Resource: ref, Op: op, Why: why}
@@ -56,7 +55,8 @@ func (b *builder) endpoints(listener string, ref stack.Ref, arn string, g accele
 		if len(surplus) > 0 {
 			why = append(why, surplusText)
 		}
-		add(operation.UpdateEndpointGroup{Group: ref, Endpoints: slices.Concat(declared, kept)}, nil, why...)
+		all := slices.Concat(preserving(now.Endpoints, g.Endpoints), kept)
+		add(operation.UpdateEndpointGroup{Group: ref, Endpoints: all}, nil, why...)
 		return ids
 	}
 	if len(added) > 0 {
