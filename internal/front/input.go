@@ -89,7 +89,7 @@ func (d *DryRun) Input() Input {
 // underDryRun is the note on an object whose plan includes what its dry run prevents.
 func underDryRun(o diag.Object, key annotation.Key) diag.Diagnostic {
 	return diag.New(o, key.Path(), diag.DryRun, "annotation dry-run is set, so the controller deploys nothing of "+
-		"this object; the plan shows what it would deploy", "remove the annotation to deploy it")
+		"this object; lbc plan shows what the controller would deploy", "remove the annotation to deploy the object")
 }
 
 // removal returns why the load balancer is to be deleted. Without objects that leave there is no reason.
@@ -174,11 +174,15 @@ func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 	return all
 }
 
-// DeletionAllowed reports whether an object that leaves, and may decide about the load balancer, allows its deletion by
-// an annotation. by is this annotation.
+// DeletionAllowed reports whether an object that may decide about the load balancer allows its deletion by an
+// annotation: a member, or if nothing declares the load balancer, an object that leaves. by is this annotation.
 func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key) {
 	by = owner.Of(of).AllowDeletion
-	return slices.ContainsFunc(w.deciding(w.departing()), func(o metav1.Object) bool {
+	objs := w.Members
+	if !w.Declared {
+		objs = w.departing()
+	}
+	return slices.ContainsFunc(w.deciding(objs), func(o metav1.Object) bool {
 		value, _ := w.policy(o, by)
 		return value != ""
 	}), by
