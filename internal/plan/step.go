@@ -91,7 +91,7 @@ type Step struct {
 	Lane  Lane
 	Why   []string // e.g. "idle_timeout.timeout_seconds 60 → 75"
 	Guard *Guard   // refuses the step; nil = none
-	// NotBefore is the earliest time for the step; zero = now.
+	// NotBefore is the time of the plan that executes the step: this plan only waits for it. Zero = now.
 	NotBefore time.Time
 }
 
