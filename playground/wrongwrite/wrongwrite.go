@@ -25,6 +25,9 @@ type Version struct {
 	Spec  string // of the object and of others, what decides about listeners, rules and target groups
 	// Endpoints are the addresses of an EndpointSlice, and whether each is ready.
 	Endpoints map[string]bool
+	// Address is that of a pod, and Ended whether the pod is being deleted or is gone.
+	Address string
+	Ended   bool
 }
 
 // Bounds are what a controller may be late.
@@ -297,13 +300,16 @@ func (j *judge) changedBefore(at time.Time, of func(Version) bool) bool {
 	return false
 }
 
-// endpoint reports whether an address is an endpoint of any EndpointSlice, and a ready one.
+// endpoint reports whether an address is an endpoint of any EndpointSlice, and a ready one. That of a pod which is
+// being deleted is ready no more, although its slice may show this later.
 func (s state) endpoint(address string) (is, ready bool) {
+	ended, lives := false, false
 	for _, v := range s.versions {
 		r, ok := v.Endpoints[address]
 		is, ready = is || ok, ready || r
+		ended, lives = ended || v.Address == address && v.Ended, lives || v.Address == address && !v.Ended
 	}
-	return is, ready
+	return is, ready && (lives || !ended)
 }
 
 // known: each target was an endpoint.

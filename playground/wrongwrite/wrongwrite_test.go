@@ -35,6 +35,11 @@ func endpoints(second int, address string, ready bool) Version {
 	return Version{Time: at(second), Object: "EndpointSlice shop/web-1", Endpoints: map[string]bool{address: ready}}
 }
 
+// pod is a pod with an address, which is being deleted or not.
+func pod(second int, name, address string, ended bool) Version {
+	return Version{Time: at(second), Object: "Pod shop/" + name, Address: address, Ended: ended}
+}
+
 const (
 	prefix = "arn:aws:elasticloadbalancing:us-west-2:1:"
 	lb     = prefix + "loadbalancer/app/k8s-web/1"
@@ -183,6 +188,12 @@ func TestWritesThatNoObjectJustifiesAreFound(t *testing.T) {
 		{"… which was not ready for a moment", []Version{asks(0, "v1"), endpoints(70, "10.0.0.1", true),
 			endpoints(80, "10.0.0.1", false), endpoints(81, "10.0.0.1", true)}, []gate.Call{
 			createGroup(1), deregister(90, "10.0.0.1")}, ""},
+		{"a ready endpoint is deregistered whose pod is being deleted", []Version{asks(0, "v1"),
+			pod(2, "web-1", "10.0.0.1", false), endpoints(3, "10.0.0.1", true), pod(80, "web-1", "10.0.0.1", true)},
+			[]gate.Call{createGroup(1), deregister(90, "10.0.0.1")}, ""},
+		{"… whose address has another pod by now", []Version{asks(0, "v1"), pod(2, "web-1", "10.0.0.1", false),
+			endpoints(3, "10.0.0.1", true), pod(4, "web-1", "10.0.0.1", true), pod(5, "web-2", "10.0.0.1", false)},
+			[]gate.Call{createGroup(1), deregister(90, "10.0.0.1")}, "10.0.0.1 is a ready endpoint"},
 		{"an endpoint that never was ready is deregistered", []Version{asks(0, "v1"), endpoints(70, "10.0.0.1", false)},
 			[]gate.Call{createGroup(1), register(71, "10.0.0.1"), deregister(90, "10.0.0.1")}, ""},
 		{"… of a deleted Ingress", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", true), gone(80)}, []gate.Call{

@@ -442,7 +442,7 @@ func TestFaultsOfTheAPIServerCauseNoWrongWrite(t *testing.T) {
 				t.Errorf("AWS had what the objects say after %v", took)
 			}
 			if all := s.wrong(); len(all) > 0 {
-				t.Errorf("wrong writes:\n%s", strings.Join(all, "\n"))
+				t.Errorf("wrong writes:\n%s\nhistory:\n%s", strings.Join(all, "\n"), s.history.since(began.Add(-time.Minute)))
 			}
 		})
 	}

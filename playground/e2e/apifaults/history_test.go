@@ -3,6 +3,7 @@ package apifaults
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -37,10 +38,11 @@ type kind struct {
 	of    func(runtime.Object) wrongwrite.Version
 }
 
-// record records Ingresses and EndpointSlices of the namespace until the test's end.
+// record records Ingresses, EndpointSlices and Pods of the namespace until the test's end.
 func record(t *testing.T, c *harness.Cluster) *history {
 	h := &history{last: map[string]wrongwrite.Version{}}
 	ingresses, slices := c.Client.NetworkingV1().Ingresses(ns), c.Client.DiscoveryV1().EndpointSlices(ns)
+	pods := c.Client.CoreV1().Pods(ns)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var all sync.WaitGroup
 	for _, k := range []kind{
@@ -48,6 +50,8 @@ func record(t *testing.T, c *harness.Cluster) *history {
 			ingresses.Watch, ingressVersion},
 		{func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return slices.List(ctx, o) }, slices.Watch,
 			sliceVersion},
+		{func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return pods.List(ctx, o) }, pods.Watch,
+			podVersion},
 	} {
 		all.Go(func() {
 			for ctx.Err() == nil {
@@ -115,7 +119,8 @@ func (h *history) note(v wrongwrite.Version) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	last, ok := h.last[v.Object]
-	if ok && last.Asks == v.Asks && last.Spec == v.Spec && maps.Equal(last.Endpoints, v.Endpoints) {
+	if ok && last.Asks == v.Asks && last.Spec == v.Spec && last.Address == v.Address && last.Ended == v.Ended &&
+		maps.Equal(last.Endpoints, v.Endpoints) {
 		return
 	}
 	v.Time = time.Now()
@@ -123,11 +128,23 @@ func (h *history) note(v wrongwrite.Version) {
 	h.versions = append(h.versions, v)
 }
 
+// since is the history from a time on, one version a line.
+func (h *history) since(at time.Time) string {
+	var b strings.Builder
+	for _, v := range h.all() {
+		if v.Time.After(at) {
+			fmt.Fprintf(&b, "%s %s asks %t %v %s ended %t\n", v.Time.UTC().Format("15:04:05.000"), v.Object, v.Asks,
+				v.Endpoints, v.Address, v.Ended)
+		}
+	}
+	return b.String()
+}
+
 func (h *history) gone(object string) {
 	h.mu.Lock()
-	stack := h.last[object].Stack
+	last := h.last[object]
 	h.mu.Unlock()
-	h.note(wrongwrite.Version{Object: object, Stack: stack})
+	h.note(wrongwrite.Version{Object: object, Stack: last.Stack, Address: last.Address, Ended: last.Address != ""})
 }
 
 // ready are the addresses of the ready endpoints.
@@ -167,6 +184,15 @@ func ingressVersion(o runtime.Object) wrongwrite.Version {
 	stack := i.Namespace + "/" + i.Name
 	asks := i.DeletionTimestamp == nil && i.Spec.IngressClassName != nil && *i.Spec.IngressClassName == scene.Class
 	return wrongwrite.Version{Object: "Ingress " + stack, Stack: stack, Asks: asks, Spec: string(spec)}
+}
+
+func podVersion(o runtime.Object) wrongwrite.Version {
+	p, ok := o.(*corev1.Pod)
+	if !ok {
+		return wrongwrite.Version{Object: "Pod "}
+	}
+	return wrongwrite.Version{Object: "Pod " + p.Namespace + "/" + p.Name, Address: p.Status.PodIP,
+		Ended: p.DeletionTimestamp != nil}
 }
 
 func sliceVersion(o runtime.Object) wrongwrite.Version {
