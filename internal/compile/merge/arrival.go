@@ -91,3 +91,68 @@ func (g *Group) All() []int {
 func (g *Group) FirstMember() int {
 	return slices.IndexFunc(g.Members, func(m Member) bool { return !m.Rejected })
 }
+
+// senior is the member that joined first; -1 = there is none.
+func (g *Group) senior(among []int) int {
+	if len(among) == 0 {
+		return -1
+	}
+	return slices.MinFunc(among, g.bySeniority)
+}
+
+// Senior reports whether member i joined the group before member j, as far as that is known.
+func (g *Group) Senior(i, j int) bool { return g.bySeniority(i, j) < 0 }
+
+// bySeniority orders members by when they joined the group. Members for which that is not known come last, by age and
+// name.
+func (g *Group) bySeniority(i, j int) int {
+	x, y := &g.Members[i], &g.Members[j]
+	return cmp.Or(cmp.Compare(g.rank(x.Object), g.rank(y.Object)), cmp.Compare(x.Created, y.Created),
+		cmp.Compare(x.Object.String(), y.Object.String()))
+}
+
+// rank is the place of an object in Joined, or the length of Joined.
+func (g *Group) rank(o diag.Object) int {
+	if g.joinedAt == nil {
+		g.joinedAt = make(map[diag.Object]int, len(g.Joined))
+		for at, o := range g.Joined {
+			g.joinedAt[o] = at
+		}
+	}
+	if at, joined := g.joinedAt[o]; joined {
+		return at
+	}
+	return len(g.Joined)
+}
+
+// Seniority returns the members of this compilation in the order in which they joined. Those of the last one that are
+// leaving keep their places among them. Members whose seniority is in doubt come last.
+func (g *Group) Seniority(leaving ...diag.Object) []diag.Object {
+	of := filter(g.All(), g.counts)
+	sorting.By(of, g.bySeniority)
+	if len(g.doubted) > 0 {
+		doubted := func(i int) bool { return g.Doubts(g.Members[i].Object.Namespace) }
+		of = append(filter(of, func(i int) bool { return !doubted(i) }), filter(of, doubted)...)
+	}
+	out := make([]diag.Object, 0, len(of))
+	wanted := make(map[diag.Object]bool, len(of)+len(leaving))
+	for _, i := range of {
+		wanted[g.Members[i].Object] = true
+	}
+	for _, o := range leaving {
+		wanted[o] = true
+	}
+	add := func(o diag.Object) {
+		if wanted[o] {
+			wanted[o] = false
+			out = append(out, o)
+		}
+	}
+	for _, o := range g.Joined {
+		add(o)
+	}
+	for _, i := range of {
+		add(g.Members[i].Object)
+	}
+	return out
+}
