@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/http/httptest"
 	"slices"
@@ -15,7 +16,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lbc/cleanup"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
@@ -163,6 +171,57 @@ func TestALoadBalancerThatIsToStayIsDeletedByItsNameOnly(t *testing.T) {
 	out, errOut, err = lbc(t, "", append([]string{"cleanup", "--stack", command, "--yes"}, account...)...)
 	if left := names(); err != nil || len(left) > 0 {
 		t.Errorf("left: %v: %v\n%s%s", left, err, out, errOut)
+	}
+}
+
+// TestCleanupKeepsBindingsOfANewName has the TargetGroupBindings of a stack that the cluster has under two names. Those
+// of the other name serve.
+func TestCleanupKeepsBindingsOfANewName(t *testing.T) {
+	t.Parallel()
+	_, clients := simulated(t)
+	deploy(t, clients, "testdata/settings.yaml")
+	d := seed.Default()
+	c := config.Config{ClusterName: d.Cluster.Name, Region: d.Region, VPC: d.VPC.ID}
+	created, err := clients.ELBV2.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
+		Name: aws.String("renamed"), TargetType: "ip", Protocol: "HTTP", Port: aws.Int32(80), VpcId: &c.VPC,
+		Tags: []elbv2types.Tag{{Key: aws.String(naming.ClusterTag), Value: aws.String("another-name")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := cleanup.Account{Cluster: c.ClusterName, VPC: c.VPC, Clients: clients,
+		Inventory: inventory.New(clients, inventoryscope.Of(&c))}
+	held, _, err := a.Held(t.Context())
+	if err != nil || len(held) == 0 {
+		t.Fatalf("%v: %v", held, err)
+	}
+	all, err := clients.ELBV2.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bindings []awsop.Binding
+	var key stack.Key
+	for _, g := range all.TargetGroups {
+		arn := aws.ToString(g.TargetGroupArn)
+		if owner, _ := a.Inventory.KnownOwner(arn); !owner.External() {
+			key = owner.Stack
+		} else if arn != aws.ToString(created.TargetGroups[0].TargetGroupArn) {
+			continue
+		}
+		bindings = append(bindings, awsop.Binding{Binding: stack.Binding{Namespace: "web",
+			Name: aws.ToString(g.TargetGroupName), TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}})
+	}
+	a.Bindings = func(context.Context, stack.Key) ([]awsop.Binding, error) { return slices.Clone(bindings), nil }
+	p, err := a.Plan(t.Context(), key)
+	deleted := 0
+	for _, s := range p.Steps {
+		if op, ok := s.Op.(awsop.DeleteBinding); ok {
+			if deleted++; op.ObjectName == "renamed" {
+				t.Error("the binding of the new load balancer is deleted")
+			}
+		}
+	}
+	if err != nil || len(bindings) < 2 || deleted != len(bindings)-1 {
+		t.Errorf("%d of %d bindings are deleted: %v\n%s", deleted, len(bindings), err, p.Text(plan.TextOptions{}))
 	}
 }
 

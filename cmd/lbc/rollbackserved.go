@@ -7,8 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/lbc/rollback"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
@@ -54,6 +57,10 @@ func (o *rollbackOptions) servedOtherwise(ctx context.Context, src *source, all 
 		}
 	}
 	for i := range all.Stacks {
+		for _, d := range o.overruled(&all.Stacks[i]) {
+			f, _ := lint.findingOf(src, d)
+			out = o.withServed(out, d.Object, &f, rollback.LosesRules())
+		}
 		for _, u := range all.Stacks[i].Unmet {
 			f := lint.findingOfUnmet(u)
 			p, ok := find(src.fromFiles, u.Object)
@@ -67,6 +74,19 @@ func (o *rollbackOptions) servedOtherwise(ctx context.Context, src *source, all 
 	rank := map[rollback.Effect]int{rollback.Exposed: 0, rollback.Unavailable: 1}
 	slices.SortStableFunc(out, func(a, b servedOtherwise) int { return rank[a.Effect] - rank[b.Effect] })
 	return out, nil
+}
+
+// overruled returns the finding about security groups that this controller fills otherwise. AWS allows as many rules as
+// a group has in AWS.
+func (o *rollbackOptions) overruled(r *offline.Result) diag.List {
+	if r.Compiled.Stack == nil {
+		return nil
+	}
+	limit := cmp.Or(o.config.RulesPerSecurityGroup, quota.RulesPerSecurityGroup)
+	for i := range r.Observed.SecurityGroups {
+		limit = max(limit, sgrules.Count(r.Observed.SecurityGroups[i].Ingress))
+	}
+	return rollback.Overruled(&r.Input.LoadBalancer, r.Compiled.Stack, limit)
 }
 
 // withServed adds an object once for each finding, if the command looks at its namespace.
@@ -99,6 +119,13 @@ func (s *servedOtherwise) text() string {
 	return b.String()
 }
 
+func attention(additions int) string {
+	if additions == 1 {
+		return "1 addition in use needs attention"
+	}
+	return fmt.Sprintf("%d additions in use need attention", additions)
+}
+
 // summary are the last lines if something needs attention.
 func (d *rollbackDocument) summary() string {
 	const until = " before the AWS Load Balancer Controller is put back\n"
@@ -114,7 +141,7 @@ func (d *rollbackDocument) summary() string {
 		out += doctor.Count(n, "error") + " of objects that would lose requests or edits: correct them" + until
 	}
 	if n := d.additions(); n > 0 {
-		out += fmt.Sprintf("%d additions in use need attention", n) + until
+		out += attention(n) + until
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -98,6 +99,15 @@ spec: {type: NodePort, ports: [{port: 80, targetPort: 80, nodePort: 30080}], sel
 `
 }
 
+// ranges are n address ranges that do not join.
+func ranges(n int) string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("198.51.%d.0/25", i)
+	}
+	return strings.Join(out, ",")
+}
+
 // TestRollbackCheckTellsWhatIsServedOtherwise has objects that this controller does not serve as declared.
 func TestRollbackCheckTellsWhatIsServedOtherwise(t *testing.T) {
 	t.Parallel()
@@ -116,7 +126,10 @@ func TestRollbackCheckTellsWhatIsServedOtherwise(t *testing.T) {
 		"an invalid value": {ingressOf("healthcheck-interval-seconds: soon"), "Ingress/web",
 			"unavailable", "Changes nothing"},
 		"more values than a rule has": {ingressOf(six), "Ingress/web", "unavailable", "AWS refuses"},
-		"a valid Ingress":             {objects: ingressOf("scheme: internal")},
+		"more inbound rules than a security group has": {ingressOf("inbound-cidrs: " + ranges(70)), "Ingress/web",
+			"unavailable", "no client reaches"},
+		"as many inbound rules as it has": {objects: ingressOf("inbound-cidrs: " + ranges(60))},
+		"a valid Ingress":                 {objects: ingressOf("scheme: internal")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -207,7 +207,7 @@ func (w *waiter) wait(ctx context.Context, out, errOut io.Writer, pause func(con
 	defer cancel()
 	said := ""
 	for {
-		v := w.attendedOr(limited, w.look(limited))
+		v := w.steady(w.attendedOr(limited, w.look(limited)))
 		var no unacceptable
 		switch {
 		case ctx.Err() != nil:

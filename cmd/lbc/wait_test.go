@@ -102,9 +102,15 @@ func (s *waitScene) wait(kind objects.Kind, name, goal string, changes ...func()
 	w := newWaiter(s.kube, usualConfig(s.T), kind, client.ObjectKey{Namespace: "shop", Name: name}, waitOptions{
 		goal: goal, timeout: time.Hour})
 	w.attended.now = sceneNow
+	left := 0 // pauses after the last change
+	if kind == loadBalancerKind {
+		left = 2 * steadyLooks
+	}
 	err := w.wait(ctx, &s.out, &s.errOut, func(context.Context, time.Duration) {
 		if len(changes) == 0 {
-			cancel()
+			if left--; left < 0 {
+				cancel()
+			}
 			return
 		}
 		changes[0]()
@@ -133,6 +139,27 @@ func TestWaitEndsWhenTheNewestVersionIsInEffect(t *testing.T) {
 		if strings.Count(s.errOut.String(), want) != 1 {
 			t.Errorf("%q is not said once:\n%s", want, s.errOut.String())
 		}
+	}
+}
+
+// TestWaitForALoadBalancerOutlastsAnOldReady has the condition change a second after the edit of a Service.
+func TestWaitForALoadBalancerOutlastsAnOldReady(t *testing.T) {
+	t.Parallel()
+	s := newWaitScene(t)
+	now := reporting.Version(s.ingress)
+	s.put(s.lb(now, now))
+	busy := s.lb(now, now)
+	busy.Status.Conditions[0] = metav1.Condition{Type: "Ready", Status: "False", Reason: "Reconciling",
+		Message: "the edit is not in effect yet"}
+	nothing := func() {}
+	if err := s.wait(loadBalancerKind, "ingress-web", forCurrent, nothing, nothing,
+		func() { s.put(busy) }); !errors.Is(err, context.Canceled) || s.out.Len() > 0 {
+		t.Errorf("%v: %s", err, s.out.String())
+	}
+	s.put(s.lb(now, now))
+	if err := s.wait(loadBalancerKind, "ingress-web", forCurrent); err != nil ||
+		!strings.Contains(s.errOut.String(), "the edit is not in effect yet") {
+		t.Errorf("%v: %s", err, s.errOut.String())
 	}
 }
 

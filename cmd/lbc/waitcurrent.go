@@ -44,6 +44,7 @@ type waiter struct {
 	attended   attendance
 	unattended string // the state of the Lease while no controller was seen to look after the object
 	looks      int    // of these in a row
+	done       int    // looks in a row at which the state was reached
 }
 
 func newWaiter(k client.Reader, c *config.Config, kind objects.Kind, name client.ObjectKey, o waitOptions) *waiter {
@@ -54,6 +55,22 @@ func newWaiter(k client.Reader, c *config.Config, kind objects.Kind, name client
 // unattendedLooks is how many looks in a row must find the Lease of the leader unchanged before waiting ends: ten
 // seconds, in which a controller that starts takes it, and one whose clock differs renews it.
 const unattendedLooks = 20
+
+// steadyLooks is how many looks in a row must find a load balancer current: two seconds. After an edit of what a member
+// refers to, only the condition Ready changes, within a second.
+const steadyLooks = 5
+
+// steady is a verdict, unless it may rest on a condition from before the edit.
+func (w *waiter) steady(v verdict) verdict {
+	if !v.done || w.kind != loadBalancerKind || w.goal != forCurrent {
+		w.done = 0
+		return v
+	}
+	if w.done++; w.done < steadyLooks {
+		return waits("condition Ready is True; waiting two seconds, because it can be a second older than an edit")
+	}
+	return v
+}
 
 // attendedOr is a verdict, unless no controller manages the object: what its status says is then what was true when the
 // last one ended.

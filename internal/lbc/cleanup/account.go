@@ -87,6 +87,7 @@ func (a *Account) Plan(ctx context.Context, key stack.Key) (plan.Plan, error) {
 		if o.Bindings, err = a.Bindings(ctx, key); err != nil {
 			return plan.Plan{}, err
 		}
+		o.Bindings = slices.DeleteFunc(o.Bindings, a.bindsOthers)
 	}
 	if why := shared(o.Bindings); why != "" {
 		return plan.Plan{}, fmt.Errorf("%s: delete the target group's targets and the binding first", why)
@@ -164,6 +165,13 @@ func deletable(h orphan.Holding) (ids []string) {
 		}
 	}
 	return ids
+}
+
+// bindsOthers reports whether a TargetGroupBinding of the stack is of a target group without the tags of the account's
+// cluster. In a cluster that was renamed, the new load balancers have such target groups, and the same stacks.
+func (a *Account) bindsOthers(b awsop.Binding) bool {
+	owner, known := a.Inventory.KnownOwner(b.TargetGroup.Literal)
+	return known && owner.External()
 }
 
 // namespaces are those of the TargetGroupBindings of a stack, which are its own if they are in one of them.

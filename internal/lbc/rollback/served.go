@@ -1,6 +1,7 @@
 package rollback
 
 import (
+	"fmt"
 	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -9,6 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Effect is what the existing controller does to the requests of an object that this controller does not serve as
@@ -143,6 +147,38 @@ func OfCondition(reason string) (t Treatment, differs bool) {
 		return Treatment{Unavailable, stops}, true
 	}
 	return Treatment{Unavailable, unknown}, true
+}
+
+// LosesRules is the treatment of a load balancer of Overruled.
+func LosesRules() Treatment {
+	return Treatment{Unavailable, "Revokes the rules that no object declares in this form. AWS refuses the declared " +
+		"rules, because they exceed the quota: no client reaches the load balancer."}
+}
+
+// Overruled returns the finding about a load balancer whose inbound rules fit into security groups only because this
+// controller merges them or writes several groups. limit is how many rules AWS allows in one group. No finding = they
+// fit into one group as declared.
+func Overruled(lb *intent.LoadBalancer, s *stack.Stack, limit int) (out diag.List) {
+	n := 0
+	for i := range s.SecurityGroups {
+		if g := &s.SecurityGroups[i]; stack.IsManagedSecurityGroup(g.ID) {
+			n += sgrules.Lists(s.PrefixLists).Count(g.Ingress)
+		}
+	}
+	several := slices.ContainsFunc(s.SecurityGroups, func(g stack.SecurityGroup) bool {
+		return g.ID == stack.NthManagedSecurityGroup(2)
+	})
+	first := slices.IndexFunc(lb.Members, func(m intent.Member) bool { return !m.Former })
+	if first < 0 || n <= limit && !several {
+		return nil
+	}
+	text := fmt.Sprintf("the load balancer needs %d inbound rules, and AWS allows %d in a security group", n, limit)
+	if several {
+		text = "the load balancer needs several security groups for its inbound rules"
+	}
+	return diag.List{diag.New(lb.Members[first].Object, "", diag.QuotaExceeded, text,
+		"declare fewer or wider source ranges, name security groups of your own, or ask AWS for a higher quota ("+
+			quota.RulesPerSecurityGroupName+")")}
 }
 
 // Overfull are the findings about rules of Ingresses that need several rules of a load balancer, which the existing

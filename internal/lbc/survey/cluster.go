@@ -263,6 +263,9 @@ func (r *reader) admission(ctx context.Context, s state) (put, error) {
 			return nil, err
 		}
 	}
-	denials := r.denials(ctx, s)
+	denials, err := r.denials(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	return func(s *state) { s.facts.Refused, s.facts.Denials = refused, denials }, nil
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,8 +21,9 @@ import (
 // triedNamespaces bounds the namespaces in which objects are created as a dry run.
 const triedNamespaces = 10
 
-// denials are the refusals of policies to objects as the controller creates them, of which nothing is stored.
-func (r *reader) denials(ctx context.Context, s state) map[string]string {
+// denials are the refusals of policies to objects as the controller creates them, of which nothing is stored. An error
+// says that no policy was asked: the user may not create such objects, or the API server does not answer.
+func (r *reader) denials(ctx context.Context, s state) (map[string]string, error) {
 	c := r.settings(s)
 	labels := naming.ObjectLabels{Fixed: c.ObjectLabels, Copied: c.CopiedLabels}
 	out := map[string]string{}
@@ -40,13 +43,26 @@ func (r *reader) denials(ctx context.Context, s state) map[string]string {
 			}
 			what := diag.Object{Kind: kind, Namespace: meta.Namespace, Name: "of " + owner.GetName()}
 			// the controller's own webhooks know no such target group
-			if denial, ok := diag.DenialOf(err.Error()); ok && !strings.HasSuffix(denial.By, ".k8s.aws") {
+			switch denial, ok := diag.DenialOf(err.Error()); {
+			case ok && !strings.HasSuffix(denial.By, ".k8s.aws"):
 				text, _ := denial.Of(what, true)
 				out[what.String()] = text
+			case !ok && unasked(err):
+				return nil, err
 			}
 		}
 	}
-	return out
+	return out, nil
+}
+
+// unasked reports whether an error that no policy has written is about the user, or no answer. A namespace that is
+// being deleted, and a cluster without the definition, take no such objects.
+func unasked(err error) bool {
+	switch {
+	case apimeta.IsNoMatchError(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return false
+	}
+	return apierrors.IsForbidden(err) || apierrors.ReasonForError(err) == metav1.StatusReasonUnknown
 }
 
 // triedFor are objects for which the controller may create others, one of each namespace.

@@ -219,7 +219,8 @@ const (
 	// NameClusters is the remedy of two clusters with one name.
 	NameClusters = "give one of the clusters another --cluster-name (clusterName in the chart), in three steps: delete " +
 		"its LoadBalancer objects (kubectl delete loadbalancers.elbv2.k8s.aws -A --all), start its controller with the " +
-		"new name, and delete its former load balancers with lbc cleanup --stack"
+		"new name, and delete its former load balancers with lbc cleanup --cluster-name FORMER --stack STACK " +
+		"--ignore-controller --ignore-objects"
 	// KeepOneController is the remedy of two controllers in one cluster.
 	KeepOneController = "keep one release of the controller (lbc doctor lists Deployments and Leases), or give all " +
 		"their processes the same --leader-election-namespace and --leader-election-id with --enable-leader-election=true"
