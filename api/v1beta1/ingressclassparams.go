@@ -20,7 +20,7 @@ type IngressGroup struct {
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 	// SettingsNamespaces are the namespaces whose Ingresses may set what the members of the group share: settings of the
 	// load balancer, and of shared listeners. Ingresses of other namespaces may have only rules, and listeners that no
-	// other Ingress uses. If absent, all namespaces.
+	// other Ingress uses. If absent, the namespace of the Ingress that joined the group first decides.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=set

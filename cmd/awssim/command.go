@@ -85,7 +85,7 @@ http://LISTEN/_sim/.`,
 	f.BoolVar(&s.noDataPlane, "no-data-plane", false,
 		"serve the APIs only: nothing listens for load balancers, and targets become healthy by themselves")
 	f.StringVar(&s.logs, "logs", "", "folder for the logs that load balancers' attributes enable, with a folder per "+
-		"bucket (default: they are dropped)")
+		"bucket (default: the folder of --buckets; without both, no logs are stored)")
 	f.DurationVar(&s.latency, "latency", 0, "time added to every API call")
 	f.StringVar(&s.buckets, "buckets", "", "folder with a folder per S3 bucket in it: certificates of trust stores are "+
 		"read from it, and logs delivered to it unless --logs is given")

@@ -34,7 +34,8 @@ func (t *troubleFlags) register(f *pflag.FlagSet) {
 		"profile's times and --lag-chance")
 	f.Float64Var(&t.lag, "lag-chance", account.DefaultLagChance,
 		"the chance from 0 to 1 that reads miss what was just written, for a random part of the profile's time; 0: never")
-	f.Uint64Var(&t.seed, "random-seed", 0, "the random numbers of lags and faults are the same for the same number")
+	f.Uint64Var(&t.seed, "random-seed", 0, "number from which the random lags and faults are computed: "+
+		"runs with the same number have the same lags and faults")
 	t.flags = f
 	f.StringArrayVar(&t.faults, "fault", nil,
 		`fault rule as JSON, such as '{"service":"ec2","action":"Describe*","kind":"throttled","probability":0.1}'; may be repeated`)

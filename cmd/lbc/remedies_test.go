@@ -95,8 +95,8 @@ func everywhere(f finding) string {
 		conditions = append(conditions, fmt.Sprintf("%s=%s (%s)", c.Type, c.Status, c.Reason))
 	}
 	f.File, f.Line = "shop.yaml", 1
-	return fmt.Sprintf("object: %s\nlint: %sevent: %s %s: %s\nconditions: %s\n", f.Object, f.text(false), e.Type, e.Reason,
-		e.Message, strings.Join(conditions, ", "))
+	return fmt.Sprintf("object: %s\nlint: %sevent: %s %s: %s\nconditions before the first reconcile: %s\n", f.Object,
+		f.text(false), e.Type, e.Reason, e.Message, strings.Join(conditions, ", "))
 }
 
 var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(`)

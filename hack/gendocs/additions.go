@@ -27,8 +27,9 @@ func additions() string {
 		b.WriteString("\n")
 	}
 	b.WriteString("### Flags and feature gates\n\nRemove these flags and gates in the same edit that changes the image: " +
-		"the existing controller does not start with an unknown flag or gate.\nHelm removes the flags and gates that the " +
-		"chart's values set.\n\n| Flag or gate | Effect | Without it, under the existing controller |\n|---|---|---|\n")
+		"the existing controller does not start with an unknown flag or gate.\n`helm rollback` restores the " +
+		"earlier values, and so removes the flags and gates that you set in values.\n\n" +
+		"| Flag or gate | Effect | Without it, under the existing controller |\n|---|---|---|\n")
 	for _, r := range addition.Table() {
 		if r.Sort == addition.Flag {
 			fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", r.Name, r.Effect, cell(r.After))

@@ -167,7 +167,8 @@ func findings(root string) (string, error) {
 		"know what the code means, and whether the controller tries again")
 	var b strings.Builder
 	b.WriteString("# Findings\n\n" + generated + "Every finding ends with its code in brackets.\n" +
-		"Its text says what is wrong, in which field, and what to do.\n\n" +
+		"Its text says what is wrong, in which field, and what to do.\n" +
+		"Codes that only `lbc lint` reports are in [lbc.md](lbc.md#lbc-lint).\n\n" +
 		"The table shows the reason of the event, with two exceptions.\n" +
 		"If AWS refuses a write, the reason is FailedDeployModel.\n" +
 		"If something fails before the first write, the reason is FailedBuildModel.\n\n" +

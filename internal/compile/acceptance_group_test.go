@@ -56,8 +56,8 @@ var disagreements = map[annotation.Key]struct {
 			"finding Ingress shop/b conflict: "}},
 	// in turn
 	annotation.WebACLName: {first: "a", second: "b", want: []string{
-		"finding Ingress shop/a notFound: web ACL a does not exist",
-		"finding Ingress shop/b notFound: web ACL b does not exist"}},
+		`finding Ingress shop/a notFound: web ACL "a" does not exist`,
+		`finding Ingress shop/b notFound: web ACL "b" does not exist`}},
 	annotation.Shield: {first: "true", second: "false", want: []string{
 		"finding Ingress shop/b conflict: "}},
 	annotation.ListenPorts: {first: `[{"HTTP":80},{"HTTP":81}]`, second: `[{"HTTP":81},{"HTTP":82}]`,

@@ -314,9 +314,9 @@ func (w webACL) choose(b *build) {
 	case known:
 		b.lb.WebACL = &arn
 	case b.f.WebACLs != nil:
-		b.withoutWebACL(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("web ACL %s does "+
+		b.withoutWebACL(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("web ACL %q does "+
 			"not exist in this account and region", w.Value),
-			"name a regional web ACL of this account and region, or give its ARN instead of the name"))
+			"write the name of a regional web ACL of this account and region, or declare the ARN of one instead of a name"))
 	default:
 		if p := b.f.Failed(need); p != nil {
 			b.withoutWebACL(w.Member, p.Diagnostic(o, w.Source.Place()))

@@ -48,9 +48,8 @@ func (b *build) noteWithdrawn(s merge.Owned[string], lb *facts.LoadBalancer) {
 		return
 	}
 	b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.TakenWithoutConsent,
-		fmt.Sprintf("load balancer %s was adopted without consent for namespace %s: the controller serves what is "+
-			"declared, but objects of this namespace cannot approve changes or deletions of the load balancer",
-			s.Value, b.asking(s)),
+		fmt.Sprintf("load balancer %q was adopted, but namespace %s has no consent to use it: the controller keeps serving "+
+			"what is declared, and ignores approvals of plans by objects of this namespace", s.Value, b.asking(s)),
 		waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name)))
 }
 

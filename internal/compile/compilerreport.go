@@ -175,19 +175,20 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 
 // untilFixed says what happens to an excluded member.
 func (c *compiler) untilFixed(m *quarantine.Member) string {
+	var text string
 	switch s := m.State; {
 	case s == quarantine.LastGood:
-		return fmt.Sprintf("; the last valid version of %s keeps serving", m.Object)
+		text = "; the last valid version of %s keeps serving"
 	case s == quarantine.Frozen && c.e.Type == stack.Network:
-		return "; the object's existing listeners do not change, and its other ports refuse connections until this is fixed"
+		text = "; the existing listeners of %s do not change, and its other ports refuse connections until this is fixed"
 	case s == quarantine.Frozen:
-		return "; the object's existing rules do not change, and its other hosts and paths get 503 until this is fixed"
+		text = "; the existing rules of %s do not change, and its other hosts and paths get 503 until this is fixed"
 	case s.LeftOut() && c.e.Type == stack.Network:
-		return "; the object's ports refuse connections until this is fixed"
+		text = "; the ports of %s refuse connections until this is fixed"
 	case s.LeftOut() && m.Wider:
-		return "; requests for the object's hosts and paths, and perhaps others, get 503 until this is fixed"
+		text = "; requests for the hosts and paths of %s, and perhaps others, get 503 until this is fixed"
 	case s.LeftOut():
-		return "; requests for the object's hosts and paths get 503 until this is fixed"
+		text = "; requests for the hosts and paths of %s get 503 until this is fixed"
 	}
-	return ""
+	return strings.ReplaceAll(text, "%s", m.Object.String())
 }

@@ -115,10 +115,10 @@ func TestAnInvalidRouteOfANetworkLoadBalancerDoesNotSpeakOfPaths(t *testing.T) {
 		facts facts.Facts
 		want  string
 	}{
-		"new": {a, "; the object's ports refuse connections until this is fixed"},
+		"new": {a, "; the ports of HTTPRoute shop/db refuse connections until this is fixed"},
 		"of a load balancer that exists": {
-			standing, "; the object's existing listeners do not change, and its other ports refuse connections until " +
-				"this is fixed"},
+			standing, "; the existing listeners of HTTPRoute shop/db do not change, and its other ports refuse " +
+				"connections until this is fixed"},
 	} {
 		e := gatewayOf(stack.Network, bad)
 		var texts []string

@@ -201,7 +201,7 @@ func (b *build) noteHiddenParts(at declaredRule, r *reach, tells func(declaredRu
 	for _, by := range order {
 		_, remedy := b.hiddenText(first[by])
 		b.note(at.member, diag.New(b.members[at.member].Object, at.source.Place(), codeOf(first[by]), fmt.Sprintf(
-			"no request reaches a part of this rule %s: %s of %s matches all of its requests and comes first",
+			"no request reaches a part of this rule %s: %s of %s comes first and matches the same requests",
 			diag.Some(texts[by]), by.source.Path(), b.members[by.member].Object), remedy))
 	}
 }
@@ -267,7 +267,7 @@ func (b *build) hiddenText(h *rules.Hidden) (text, remedy string) {
 		return fmt.Sprintf("no request reaches the default backend: %s of %s matches all requests", where, by),
 			"remove the default backend, or narrow that rule"
 	}
-	text = fmt.Sprintf("no request reaches this rule (%s): %s of %s matches all of its requests and comes first",
+	text = fmt.Sprintf("no request reaches this rule (%s): %s of %s comes first and matches the same requests",
 		stack.ConditionsText(h.Rule.Conditions), where, by)
 	remedy = "use another host or path"
 	own, ingress := h.By.Member == h.Rule.Member, by.Kind == "Ingress"
@@ -283,7 +283,7 @@ func (b *build) hiddenText(h *rules.Hidden) (text, remedy string) {
 	case ingress && overlap.Covers(h.Rule.Conditions, h.By.Conditions):
 		remedy += ", or remove one of the two rules"
 	case ingress && own:
-		remedy += ", or write the path of this rule before that of the other rule, both with pathType ImplementationSpecific"
+		remedy += ", or write this path before the other path, both with pathType ImplementationSpecific"
 	case ingress && first.Order > rules.LowestOrder:
 		remedy += fmt.Sprintf(", or give this Ingress a group.order below %d, to come first", first.Order)
 	default:

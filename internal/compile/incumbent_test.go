@@ -130,7 +130,7 @@ func TestTheFindingNamesValueOwnerReasonAndRemedy(t *testing.T) {
 		got += d.Message() + "\n"
 	}
 	want :=
-		`scheme: "internet-facing" of Ingress zz/evil is not allowed, because Ingress shop/web has "internal", and the stricter value applies; requests for the object's hosts and paths get 503 until this is fixed (metadata.annotations[alb.ingress.kubernetes.io/scheme]); set the same value on both objects, or set it on only one [SettingNotPermitted]
+		`scheme: "internet-facing" of Ingress zz/evil is not allowed, because Ingress shop/web has "internal", and the stricter value applies; requests for the hosts and paths of Ingress zz/evil get 503 until this is fixed (metadata.annotations[alb.ingress.kubernetes.io/scheme]); set the same value on both objects, or set it on only one [SettingNotPermitted]
 inbound CIDRs of port 80: 10.0.0.0/8 of Ingress zz/tight has no effect, because the group has the default value, and only Ingresses of namespace shop change it, because the oldest member of the group is Ingress shop/b (metadata.annotations[alb.ingress.kubernetes.io/inbound-cidrs]); set it on an Ingress of namespace shop, or remove it here [ConflictingSettings]
 `
 	if got != want {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -18,6 +19,9 @@ const unfixed = "; until this is fixed, "
 func followed(text, consequence string) string {
 	if strings.HasPrefix(consequence, unfixed) {
 		text, _, _ = strings.Cut(text, unfixed)
+		if rest, closed := strings.CutSuffix(text, quarantine.Closed); closed {
+			return rest + consequence + ", because it would be reachable without this protection"
+		}
 	}
 	return text + consequence
 }

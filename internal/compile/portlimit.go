@@ -156,11 +156,11 @@ func (b *build) notePorts(all []*port, out map[*port]bool, exceeded *limit) {
 		case b.e.Key.Owner.OfGateway():
 			for _, p := range left {
 				b.noteWithoutListener(i, []*port{p}, sum, exceeded,
-					fmt.Sprintf("remove %d of the listeners, or declare as many in another Gateway", len(out)))
+					fmt.Sprintf("remove %d of the listeners, or declare %[1]d of them in another Gateway", len(out)))
 			}
 		case len(left) > 0:
-			b.noteWithoutListener(i, left, sum, exceeded, fmt.Sprintf("remove %d of the ports, or declare as many in %s with a "+
-				"load balancer of its own", len(out), a(b.members[i].Object.Kind)))
+			b.noteWithoutListener(i, left, sum, exceeded, fmt.Sprintf("remove %d of the ports, or declare %[1]d of them in %s "+
+				"with a load balancer of its own", len(out), a(b.members[i].Object.Kind)))
 		}
 	}
 }
@@ -173,8 +173,8 @@ func (b *build) noteWithoutListener(i int, left []*port, sum string, exceeded *l
 	at := slices.IndexFunc(b.members[i].Listeners, func(l intent.Listener) bool { return l.Port == left[0].number })
 	l := b.members[i].Listeners[max(at, 0)]
 	d := excess(b.members[i].Object, cmp.Or(l.DefaultSource.Path(), l.Source.Path()),
-		fmt.Sprintf("%s no listener: %s load balancer allows %d listeners, and %s; existing listeners stay, and of the "+
-			"other ports those with the lowest numbers get a listener",
+		fmt.Sprintf("%s no listener: %s load balancer allows %d listeners, and %s; existing listeners stay, and the "+
+			"remaining ports get listeners in ascending order until the limit is reached",
 			which, a(string(b.e.Type)), exceeded.admits, sum), exceeded.remedy(remedy))
 	if len(left) == 1 {
 		d.Port = left[0].number

@@ -93,7 +93,7 @@ func TestMemberOfReducedMemoryKeepsServing(t *testing.T) {
 			r := Compile(loadBalancer(web, edited, fresh), f, config(), m)
 			refused := map[diag.Object]bool{}
 			for _, d := range r.Diagnostics {
-				for _, says := range []string{"requests for the object's hosts", "reachable without", "get an error"} {
+				for _, says := range []string{"requests for the hosts", "reachable without", "get an error"} {
 					refused[d.Object] = refused[d.Object] || strings.Contains(d.Text, says)
 				}
 			}

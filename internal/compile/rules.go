@@ -274,7 +274,7 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 	}
 	if tg == nil {
 		b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.TargetGroupNotFound,
-			fmt.Sprintf("target group %s does not exist", name),
+			fmt.Sprintf("target group %q does not exist", name),
 			"create the target group, or name one that exists"))
 		return stack.Ref{}, false
 	}

@@ -118,7 +118,7 @@ func (b *build) asking(s merge.Owned[string]) string {
 // noConsent is the finding that there is no consent to the use of a load balancer of others.
 func (b *build) noConsent(s merge.Owned[string], lb *facts.LoadBalancer) diag.Diagnostic {
 	return diag.New(diag.Object{}, "", diag.LoadBalancerNotAllowed,
-		fmt.Sprintf("load balancer %s belongs to another owner, and namespace %s has no consent to use it", s.Value,
+		fmt.Sprintf("load balancer %q belongs to another owner, and namespace %s has no consent to use it", s.Value,
 			b.asking(s)), waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name))
 }
 
@@ -168,7 +168,7 @@ func (b *build) noteNotOurs() {
 			return strings.Compare(x.Place(), y.Place())
 		}) {
 			b.note(i, diag.New(m.Object, source.Place(), diag.IgnoredSetting,
-				fmt.Sprintf("load balancer %s belongs to another owner, so the controller does not change its settings", b.lb.Name),
+				fmt.Sprintf("load balancer %q belongs to another owner, so the controller does not change its settings", b.lb.Name),
 				"ask the owner to change this setting, and remove it here"))
 		}
 	}
@@ -190,19 +190,19 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 	if b.e.Type == stack.Application && other.Protocol == p.protocol {
 		if s := b.settings.sslRedirect; s.Set && p.protocol == "HTTP" {
 			b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
-				fmt.Sprintf("another owner created the listener on port %d of load balancer %s, so the controller adds no redirect",
+				fmt.Sprintf("another owner created the listener on port %d of load balancer %q, so the controller adds no redirect",
 					p.number, b.lb.Name), "declare only HTTPS ports, or ask the owner to redirect"))
 		}
 		for at, i := range p.members {
 			l := &p.listeners[at]
 			if l.DefaultSource.Path() != "" && len(l.Default) > 0 {
 				b.note(i, diag.New(b.members[i].Object, l.DefaultSource.Place(), diag.IgnoredSetting,
-					fmt.Sprintf("another owner created the listener on port %d of load balancer %s, so the controller does not "+
+					fmt.Sprintf("another owner created the listener on port %d of load balancer %q, so the controller does not "+
 						"change its default action", p.number, b.lb.Name), "write a rule with path / instead"))
 			}
 			if p.secure() && l.Certificates.Set {
 				b.note(i, diag.New(b.members[i].Object, l.Certificates.Source.Place(), diag.IgnoredSetting,
-					fmt.Sprintf("another owner created the listener on port %d of load balancer %s, so the controller does not "+
+					fmt.Sprintf("another owner created the listener on port %d of load balancer %q, so the controller does not "+
 						"change its certificates", p.number, b.lb.Name), "ask the owner to attach the certificate"))
 			}
 		}
@@ -215,7 +215,7 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 			why = fmt.Sprintf("the listener is %s, and the object declares %s", other.Protocol, p.protocol)
 		}
 		b.note(i, diag.New(b.members[i].Object, source.Place(), diag.ListenerTaken,
-			fmt.Sprintf("the listener on port %d of load balancer %s belongs to another owner: %s; the load balancer does "+
+			fmt.Sprintf("the listener on port %d of load balancer %q belongs to another owner: %s; the load balancer does "+
 				"not serve the object on this port", p.number, b.lb.Name, why),
 			"use another port, or ask the owner to remove the listener"))
 	}

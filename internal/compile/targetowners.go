@@ -114,20 +114,20 @@ func (b *build) taken(i int, want *intent.TargetGroup, source intent.Source) boo
 		return false
 	}
 	other := b.members[j].Object
-	service := ""
+	holder := other.String()
 	for _, g := range targetGroupsOf(&b.members[j].Member) {
 		if g.ID == want.ID {
-			service = " for Service " + g.ServiceName
+			holder += " for Service " + g.ServiceName
 		}
 	}
-	kind, remedy := "Ingress", "rename this Ingress or the Service, or put the Ingress into another group"
+	kind, or := "Ingress", " or Service "+want.ServiceName+", or "
+	remedy := "rename this Ingress" + or + "put the Ingress into another group"
 	if own := b.members[i].Object.Kind; own != kind {
-		kind, remedy = own, "rename this "+own+" or the Service, or attach the "+own+" to another Gateway"
+		kind, remedy = own, "rename this "+own+or+"attach the "+own+" to another Gateway"
 	}
 	b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.TargetGroupTaken,
-		fmt.Sprintf("the target group of Service %s, port %s, would be the one that %s has%s: the names of %s and Service "+
-			"join to the same identity %s",
-			want.ServiceName, want.ServicePort, other, service, kind, want.ID), remedy))
+		fmt.Sprintf("the target group of Service %s, port %s, would get key %s, but the target group of %s already has this "+
+			"key: a key joins the names of %s and Service", want.ServiceName, want.ServicePort, want.ID, holder, kind), remedy))
 	return true
 }
 

@@ -28,7 +28,7 @@ func TestSecondTargetGroupOfSameIdentityIsRefused(t *testing.T) {
 	same(t, "rules", table(mustBuild(t, r)), []string{"80 a-b.example.com /* → shop/a-b-c:80",
 		"80 a.example.com /* → 503"})
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a TargetGroupTaken"})
-	for _, part := range []string{"Service b-c, port 80", "Ingress shop/a-b has for Service c", "get 503 until"} {
+	for _, part := range []string{"Service b-c, port 80", "key shop/a-b-c:80, but the target group of Ingress shop/a-b for Service c", "get 503 until"} {
 		if !strings.Contains(r.Diagnostics[0].Text, part) {
 			t.Errorf("%q is not told: %s", part, r.Diagnostics[0].Text)
 		}

@@ -43,7 +43,7 @@ func (w *Wiring) ComputeIn(in awsclient.Scope) (awsclient.EC2, error) {
 func (w *Wiring) ofRole(in awsclient.Scope) (awsclient.Clients, error) {
 	w.rolesNoted.Do(func() {
 		if w.Config.Roles().Unlimited() {
-			w.Log.Info("notice: a TargetGroupBinding names a role of another account; TargetGroupBindings of every namespace "+
+			w.Log.Info("notice: a TargetGroupBinding names an IAM role; TargetGroupBindings of every namespace "+
 				"may name every role that the controller can assume; to limit them, set --assumable-roles", "role", in.Role)
 		}
 	})

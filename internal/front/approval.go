@@ -63,8 +63,8 @@ func Approval(w Input, desired *stack.Stack, o awsop.Observed, allowed consent.B
 	text := fmt.Sprintf("%s asks for an approval of each plan, and this plan has none; until it is approved, the "+
 		"controller does not change the load balancer", asks)
 	if approved[0] != annotation.NoPlan {
-		text = fmt.Sprintf("annotation %s approves another plan, on %s; until this plan is approved, the controller does "+
-			"not change the load balancer", by, asks)
+		text = fmt.Sprintf("%s: annotation %s approves another plan; until this plan is approved, the controller does not "+
+			"change the load balancer", asks, by)
 	}
 	return policy.RefuseAll(plan.Guard{Code: diag.PlanNotApproved, Text: text,
 		Remedy: fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects that ask "+
@@ -163,7 +163,7 @@ func takeover(remedy string, o awsop.Observed) plan.Policy {
 			}
 			return plan.Guard{Code: diag.TakeoverNotApproved,
 				Text: fmt.Sprintf("these steps of the plan wait for an approval, because they change or delete existing parts of "+
-					"the adopted load balancer: %s; the controller executes the other steps. The whole plan has %s",
+					"the adopted load balancer: %s; the controller executes the other steps. The plan, with these steps: %s",
 					diag.First(names, shownSteps, ", "), p.Summary()),
 				Remedy: remedy}
 		}))

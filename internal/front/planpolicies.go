@@ -1,6 +1,7 @@
 package front
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -67,7 +68,7 @@ func DriftPolicies(c compile.Result, by drift.Policies) drift.Policies {
 func Replacement(c compile.Result, by replacement.Policy, now time.Time) diff.Replacement {
 	if f := c.ReplacementPolicy; f.Set {
 		p, _ := replacement.Parse(f.Value) // which the front end has printed
-		return diff.Replacement{Policy: p, By: f.Source.Object().String() + ", " + f.Source.Path(), Now: now}
+		return diff.Replacement{Policy: p, By: fmt.Sprintf("%s (%s)", f.Source.Object(), f.Source.Path()), Now: now}
 	}
 	return diff.Replacement{Policy: by, By: "flag --replacement-policy", Now: now}
 }

@@ -113,8 +113,8 @@ type logOptions struct {
 func logOptionsOf(q url.Values) (o logOptions, err error) {
 	for _, option := range []string{"sinceSeconds", "sinceTime", "timestamps"} {
 		if v := q.Get(option); v != "" && v != "false" {
-			return o, fmt.Errorf("%s is not possible: the times of lines are not kept here; the lines of the controller "+
-				"contain theirs", option)
+			return o, fmt.Errorf("%s is not possible: the playground stores no times of log lines; each line of the controller "+
+				"contains its time", option)
 		}
 	}
 	o = logOptions{follow: q.Get("follow") == "true", previous: q.Get("previous") == "true", lines: -1}

@@ -117,7 +117,7 @@ func (l *nodeLists) list(ctx context.Context, reader reads.ConfirmingReader, reg
 	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
 	defer cancel()
 	if err := l.confirm(ctx, reader.Live); err != nil {
-		l.unproven, l.next = fmt.Errorf("the cache has no nodes, and reading them from the API server failed: %w", err),
+		l.unproven, l.next = fmt.Errorf("the cache lacks nodes, and reading them from the API server failed: %w", err),
 			now.Add(pauseAfterList)
 		l.nodes = slices.AppendSeq(l.nodes, maps.Values(former))
 	}

@@ -118,8 +118,8 @@ func (p *pass) try(ctx context.Context) queue.Exit {
 		p.showPlan,
 		p.makePlan,   // observe, plan, confirm
 		p.finishPlan, // after this phase the decision is final
-		p.checkpoint, // the last phase before AWS is written to
-		p.apply,      // the only phase that writes to AWS
+		p.checkpoint, // the last phase before the steps of the plan
+		p.apply,      // executes the steps of the plan
 		p.settle,
 		p.show,
 		p.conclude,

@@ -207,8 +207,8 @@ func Role(roles iamroles.Roles, b *v1beta1.TargetGroupBinding) *diag.Diagnostic 
 			"an external id has 2 to 1224 letters, digits and characters of _+=,.@:/-",
 			"set it to the external id in the role's trust policy, or omit it")
 	case !roles.Allow(b.Namespace, s.IamRoleArnToAssume):
-		return bad("iamRoleArnToAssume", diag.RoleNotAllowed, fmt.Sprintf("bindings of namespace %s may not name role %s",
-			b.Namespace, s.IamRoleArnToAssume),
+		return bad("iamRoleArnToAssume", diag.RoleNotAllowed, fmt.Sprintf("TargetGroupBindings of namespace %s are not "+
+			"allowed to assume role %s", b.Namespace, s.IamRoleArnToAssume),
 			fmt.Sprintf("the administrator of the controller can allow it with --assumable-roles=%s=%s", b.Namespace,
 				s.IamRoleArnToAssume))
 	}
@@ -230,8 +230,8 @@ func (c BindingConfig) unbindable(b *v1beta1.TargetGroupBinding) *diag.Diagnosti
 // UnboundTargetGroup returns the finding that a binding may not name a target group that is not of this cluster.
 func UnboundTargetGroup(b *v1beta1.TargetGroupBinding, name string) diag.Diagnostic {
 	return diag.New(owner.Object(b), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
-		fmt.Sprintf("target group %s does not belong to this cluster, and bindings of namespace %s may not name it; the "+
-			"targets that are registered there do not change", name, b.Namespace),
+		fmt.Sprintf("target group %q does not belong to this cluster, and TargetGroupBindings of namespace %s are not "+
+			"allowed to use it; its registered targets do not change", name, b.Namespace),
 		fmt.Sprintf("the administrator of the controller can allow it with --bindable-target-groups=%s=%s",
 			b.Namespace, name))
 }

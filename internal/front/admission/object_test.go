@@ -145,9 +145,11 @@ func TestContradictoryOrMovedBindingIsRefused(t *testing.T) {
 			"', assumeRoleExternalId: x, " + ref + "}", check: checkAssumeRole, says: "an external id has"},
 		{name: "an external id without a role", new: "{targetGroupARN: arn:tg, assumeRoleExternalId: x, " + ref + "}"},
 		{name: "a role that is not allowed", new: "{targetGroupARN: arn:tg, iamRoleArnToAssume: '" + role + "s', " + ref +
-			"}", check: checkAssumeRole, says: "bindings of namespace ns may not name role " + role + "s"},
+			"}", check: checkAssumeRole,
+			says: "TargetGroupBindings of namespace ns are not allowed to assume role " + role + "s"},
 		{name: "another role that is not allowed", old: "{iamRoleArnToAssume: '" + role + "', " + complete + "}",
-			new: "{iamRoleArnToAssume: '" + role + "s', " + complete + "}", check: checkAssumeRole, says: "may not name"},
+			new: "{iamRoleArnToAssume: '" + role + "s', " + complete + "}", check: checkAssumeRole,
+			says: "are not allowed to assume"},
 		{name: "an edit beside a role that is not allowed any more", old: "{iamRoleArnToAssume: '" + role + "s', " +
 			complete + "}", new: "{networking: {}, iamRoleArnToAssume: '" + role + "s', " + complete + "}"},
 		{name: "the VPC of another account", old: "{targetGroupARN: arn:tg, targetType: ip, targetGroupProtocol: HTTP, " +

@@ -108,7 +108,7 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 	}
 	verifies := v.Mode != gatewayv1.AllowInsecureFallback
 	if verifies && !t.config.TrustStores {
-		text := "client certificates can only be verified if the controller has an S3 bucket for CA certificates"
+		text := "the controller has no S3 bucket for CA certificates, so these certificates cannot verify clients"
 		t.report(t.here(path), diag.UnsupportedFeature, fmt.Sprintf("%s; the controller does not serve port %d", text, port),
 			"run the controller with --trust-store-bucket=BUCKET, or create a trust store in AWS and name it in "+
 				"mutualAuthentication of a LoadBalancerConfiguration")
@@ -280,7 +280,7 @@ func tooManyAuthorities(bundle string) string {
 	if n <= maxAuthorities {
 		return ""
 	}
-	return fmt.Sprintf("%d certificates of authorities are named; a trust store has %d at most", n, maxAuthorities)
+	return fmt.Sprintf("%d CA certificates are named; a trust store has %d at most", n, maxAuthorities)
 }
 
 // authorities are the certificates that a reference names, in PEM without what is between them. passing reports a
@@ -291,11 +291,12 @@ func (t *translation) authorities(ref gatewayv1.ObjectReference, source intent.S
 		t.addCause(diag.New(Object(t.Gateway), source.Place(), code, text, remedy).In(diag.Certificate))
 		return &attachment.Problem{Reason: string(reason), Message: text}
 	}
-	const create = "name a ConfigMap with certificates of authorities in its key ca.crt"
+	const create = "name a ConfigMap that has CA certificates in its key ca.crt"
 	if ref.Group != corev1.GroupName || string(ref.Kind) != string(objects.ConfigMap) {
 		return "", "", fail(gatewayv1.ListenerReasonInvalidCACertificateKind, diag.InvalidCACertificate,
-				fmt.Sprintf("caCertificateRefs names a %s, not a ConfigMap; until a reference is valid, the "+
-					"controller opens no new port that verifies client certificates by it", ref.Kind),
+				fmt.Sprintf("caCertificateRefs names a %s, not a ConfigMap; until at least one of these "+
+					"references is valid, the controller creates no new listener that verifies client certificates with them",
+					ref.Kind),
 				create),
 			false
 	}
@@ -376,8 +377,8 @@ func (t *translation) noteVerifying(listeners []intent.Listener) {
 		source = t.here("spec.tls.frontend")
 	}
 	if n > maxVerifying {
-		t.report(source, diag.VerifyingListeners, fmt.Sprintf("%d ports verify client certificates; AWS allows %d per load "+
-			"balancer unless the quota was raised, and refuses more", n, maxVerifying),
+		t.report(source, diag.VerifyingListeners, fmt.Sprintf("%d ports verify client certificates, but AWS allows %d per "+
+			"load balancer by default; AWS refuses the other listeners, unless the account has a higher quota", n, maxVerifying),
 			"have the hosts share a port, use another Gateway for some of them, or ask AWS for a higher quota (Mutual TLS "+
 				"verify listeners per ALB)")
 	}

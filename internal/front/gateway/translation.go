@@ -366,8 +366,8 @@ func (t *translation) noteUnwatched() {
 	note := func(s intent.Source, what string) {
 		t.addCause(diag.New(Object(t.Gateway), s.Place(), diag.UnwatchedNamespaces, fmt.Sprintf("%s of other namespaces "+
 			"than %s are not served: the controller runs with --watch-namespace=%s", what,
-			t.config.WatchNamespace, t.config.WatchNamespace), "run the controller for all namespaces, or admit only objects "+
-			"of this namespace"))
+			t.config.WatchNamespace, t.config.WatchNamespace), "run the controller for all namespaces, or set this field to "+
+			"Same"))
 	}
 	others := func(from *gatewayv1.FromNamespaces) bool {
 		return from != nil && (*from == gatewayv1.NamespacesFromAll || *from == gatewayv1.NamespacesFromSelector)

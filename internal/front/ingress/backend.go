@@ -145,7 +145,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 		if text == "" {
 			text = fmt.Sprintf("Service %[2]s/%[3]s has no port %[1]s; it has %[4]s", written, svc.Namespace, svc.Name,
 				serviceport.Describe(svc))
-			remedy = "name one of its ports, or add the port to the Service"
+			remedy = "use one of the Service's ports, or add the port to the Service"
 		}
 		t.findings.Add(diag.New(Object(t.ingress), at, diag.ServicePortNotFound, text, remedy))
 		return nil
@@ -229,8 +229,8 @@ func (t *translation) reportNoNodePort(svc *corev1.Service, port corev1.ServiceP
 		why = "declared by " + source.Object().String()
 	}
 	t.findings.Add(diag.New(Object(t.ingress), at, diag.WrongServiceType,
-		fmt.Sprintf("port %[2]d of Service %[3]s/%[4]s (type %[5]s) has no node port, and target type instance "+
-			"needs one (%[1]s)",
+		fmt.Sprintf("port %[2]d of Service %[3]s/%[4]s (type %[5]s) has no node port, and target type instance, "+
+			"%[1]s, needs a node port",
 			why, port.Port, svc.Namespace, svc.Name, cmp.Or(svc.Spec.Type, corev1.ServiceTypeClusterIP)),
 		"change the Service to type NodePort or LoadBalancer, or set annotation "+string(annotation.TargetType)+": ip"))
 }

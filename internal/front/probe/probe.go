@@ -125,8 +125,8 @@ func (g Group) of(pod *corev1.Pod, h stack.HealthCheck) (_ stack.HealthCheck, pr
 		at = intstr.FromInt32(p.GRPC.Port)
 		h.Path, h.Matcher = GRPCHealthPath, "0"
 	default:
-		return h, fmt.Sprintf("the readiness probe of container %s is of kind %s, which health checks of this target group "+
-			"do not have", c.Name, kindOf(p))
+		return h, fmt.Sprintf("the readiness probe of container %s is of kind %[2]s, and health checks of this target group "+
+			"cannot use probes of kind %[2]s", c.Name, kindOf(p))
 	}
 	if h.Port, problem = g.port(c, at, number); problem != "" {
 		return h, problem

@@ -140,7 +140,7 @@ func TestUnsupportedProbeKeepsUsualHealthCheck(t *testing.T) {
 	}{
 		"no probe": {ip, 0, false, `{containers: [{name: web}]}`, "container web has no readiness probe"},
 		"exec": {ip, 0, false, `{containers: [{name: web, readinessProbe: {exec: {command: [ok]}}}]}`,
-			"is of kind exec, which health checks of this target group do not have"},
+			"is of kind exec, and health checks of this target group cannot use probes of kind exec"},
 		"tcpSocket": {ip, 0, false, `{containers: [{name: web, readinessProbe: {tcpSocket: {port: 8080}}}]}`, "is of kind tcpSocket"},
 		"grpc":      {ip, 0, false, `{containers: [{name: web, readinessProbe: {grpc: {port: 8080}}}]}`, "is of kind grpc"},
 		"grpc with the name of a service": {

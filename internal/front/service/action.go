@@ -157,7 +157,7 @@ func (t *translation) weighted(l listener, k annotation.Key, g annotation.Target
 	if !ok {
 		t.report(diag.Route, k.Path(), diag.ServicePortNotFound,
 			fmt.Sprintf("Service %[2]s/%[3]s has no port %[1]s; it has %[4]s", written, svc.Namespace, svc.Name,
-				serviceport.Describe(svc)), "name one of its ports")
+				serviceport.Describe(svc)), "use one of the Service's ports")
 		return b, false
 	}
 	b.TargetGroup = t.targetGroup(svc, port, l.protocolOf(g), k.Path())

@@ -33,8 +33,8 @@ func NoEndpoints(svc *corev1.Service) (text, remedy string) {
 	}
 	return fmt.Sprintf("Service %s/%s is of type ExternalName (%s) and has no endpoints", svc.Namespace, svc.Name,
 			svc.Spec.ExternalName),
-		"name a Service that selects the pods; for a Service of another namespace, use a route and a ReferenceGrant, or " +
-			"put the Ingress into that namespace and share the load balancer by annotation group.name"
+		"name a Service that selects the pods; for a Service of another namespace, use an HTTPRoute and a ReferenceGrant, " +
+			"or put the Ingress into that namespace and share the load balancer by annotation group.name"
 }
 
 // WithoutEndpoints is NoEndpoints with the consequence for a target group of the Service.

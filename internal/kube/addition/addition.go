@@ -32,7 +32,7 @@ type Effect string
 
 // The effects, from the least.
 const (
-	// Ignored additions leave nothing behind: nothing in AWS changes and no object hangs.
+	// Ignored additions do no harm: no load balancer changes and no object hangs.
 	Ignored Effect = "ignored"
 	// Changed: something in AWS changes at once or by a later edit, or a protection ends.
 	Changed Effect = "changed"
@@ -299,11 +299,13 @@ var flagRows = []struct {
 	{"node-security-group", Changed,
 		"The tags of security groups decide which security group gets the rules of nodes and pods: exactly one security " +
 			"group of each network interface needs the cluster's tag."},
-	{"max-rules-per-security-group", Ignored, "AWS refuses rules beyond the quota."},
+	{"max-rules-per-security-group", Ignored, "AWS refuses rules beyond the quota; rollback-check lists the load " +
+		"balancers whose rules exceed it."},
 	{"exclude-ip-targets-by-node-label", Changed, "Pods on nodes with the label " +
 		"node.kubernetes.io/exclude-from-external-load-balancers are targets again."},
 	{"enable-node-drain-condition", Ignored, "Nothing changes: this controller accepts the flag, but ignores it."},
-	{"open-readiness-gates-after", Ignored, "Readiness gates of pods with an unusable target group stay closed."},
+	{"open-readiness-gates-after", Ignored, "The readiness gate of a pod stays False, and the pod does " +
+		"not become ready, as long as its target group does not exist, has no load balancer, or does not contain the pod."},
 	{"enable-tls-secret-import", Ignored, "Secrets are not imported; see the annotation import-tls-secrets."},
 	{"trust-store-bucket", Ignored, "spec.tls.frontend of Gateways is not read."},
 	{"trust-store-prefix", Ignored, "spec.tls.frontend of Gateways is not read."},

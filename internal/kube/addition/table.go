@@ -31,8 +31,8 @@ func policies() (out []Row) {
 		ingress: "alb.ingress.kubernetes.io/ownership", service: "service.beta.kubernetes.io/aws-load-balancer-ownership",
 		gateway: "gateway.k8s.aws/ownership", class: "elbv2.k8s.aws/ownership",
 		harmless: []string{"managed"}, effect: Changed,
-		after: "Not read: the existing controller creates and changes a load balancer for each such object. Listeners and " +
-			"rules on shared load balancers stay without an owner.",
+		after: "Not read: the existing controller creates a load balancer for each object with ownership shared or " +
+			"observed, and manages adopted load balancers. Listeners and rules on shared load balancers stay without an owner.",
 		before: "Delete objects with ownership shared or observed, or let the existing controller create a load balancer " +
 			"for them. If an object adopted a load balancer, the existing controller manages the adopted load balancer.",
 	}, {
@@ -102,10 +102,11 @@ func settings() []Row {
 			Before: "Remove the annotation while this controller runs: each Service gets its own load balancer, and this " +
 				"controller deletes the shared load balancer once no Service uses it. Point DNS at the new addresses.",
 			Command: remove("service.beta.kubernetes.io/aws-load-balancer-group-name")},
-		{Sort: Annotation, Name: "elbv2.k8s.aws/frontend-nlb-scheme", Effect: Changed,
+		{Sort: Annotation, Name: "elbv2.k8s.aws/frontend-nlb-scheme", On: "IngressClassParams", Effect: Changed,
 			After: "Not read: network load balancers in front of ALBs get the scheme of the Ingress's annotation " +
 				"`frontend-nlb-scheme`, or the default. A network load balancer that has another scheme is replaced.",
-			Before:  "Set `frontend-nlb-scheme` on each Ingress of the class to the same value, then remove the annotation.",
+			Before: "Set annotation alb.ingress.kubernetes.io/frontend-nlb-scheme to the same value on each Ingress of the " +
+				"class, then remove this annotation from the IngressClassParams.",
 			Command: remove("elbv2.k8s.aws/frontend-nlb-scheme")},
 		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/import-tls-secrets", Harmless: []string{"false"}, Effect: Changed,
 			After: "Not read: the existing controller detaches the imported certificates if it finds other certificates. If " +
@@ -207,8 +208,8 @@ func gateways() []Row {
 			Before: "Declare mutualAuthentication in the LoadBalancerConfiguration, with a trust store of your own, then " +
 				"remove the field."},
 		{Sort: Field, On: "Gateway", Name: "spec.addresses[].value", Effect: Changed,
-			After: "Not read: the network load balancer in front of an ALB is deleted with its addresses, and a network load " +
-				"balancer that is replaced gets other addresses.",
+			After: "Not read: if the Gateway has an ALB, the network load balancer in front of the ALB is deleted, with its " +
+				"addresses. If the Gateway has a network load balancer, an edit that replaces it changes its addresses.",
 			Before: "If the Gateway has an ALB, point DNS at the hostname of the ALB, then remove the addresses. If the " +
 				"Gateway has a network load balancer, replace the addresses by eipAllocation in loadBalancerSubnets of the " +
 				"LoadBalancerConfiguration."},
@@ -236,7 +237,7 @@ func pods() []Row {
 			Before:  "Declare a preStop hook and the grace period in the pods' templates, then remove the label.",
 			Command: "kubectl label KIND NAME elbv2.k8s.aws/pod-drain-inject-"},
 		{Sort: Annotation, Name: "elbv2.k8s.aws/pod-drain-seconds", On: "Pod", Effect: Ignored,
-			After: "Not read. The annotation has no effect without the label of the namespace."},
+			After: "Not read. The annotation has no effect without label elbv2.k8s.aws/pod-drain-inject of the namespace."},
 	}
 }
 

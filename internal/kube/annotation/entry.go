@@ -107,11 +107,12 @@ var gatewayEntries = []Entry{
 	// Which changes the controller may make to the load balancer. `managed`: everything that the object declares.
 	// `shared`: only listeners and rules, with their target groups, on the existing load balancer that
 	// `existing-load-balancer` names. `adopted`: everything that the object declares, on the existing load balancer that
-	// `existing-load-balancer` names. Deletions, and most changes of existing parts, wait for an approval by
-	// `approved-plan`. `observed`: the controller writes nothing to AWS, with [a few
+	// `existing-load-balancer` names. With `adopted`, deletions and most changes of existing parts wait until you approve
+	// the plan with `approved-plan`. `observed`: the controller writes nothing to AWS, with [a few
 	// exceptions](tasks/ownership.md#what-observed-stops), and shows the address and the plan of the load balancer
-	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of the LoadBalancerConfigurations of the
-	// Gateway takes precedence.
+	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of a
+	// [LoadBalancerConfiguration](gateway-reference.md#loadbalancerconfiguration) of the Gateway or of its GatewayClass
+	// takes precedence.
 	{Key: GatewayOwnership, Syntax: String, Scope: OnGateway, Affects: diag.AddOn, Default: "`managed`",
 		Example: "observed"},
 	// As DeletionPolicy.
@@ -119,24 +120,24 @@ var gatewayEntries = []Entry{
 		Example: "Retain"},
 	// As ApprovedPlan.
 	{Key: GatewayApprovedPlan, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
-		Default: "the controller applies every plan", Example: "none"},
+		Default: "the controller applies every plan, except some plans of adopted load balancers", Example: "none"},
 	// As AllowDeletion.
 	{Key: GatewayAllowDeletion, Syntax: Bool, Scope: OnGateway, Affects: diag.AddOn, Default: "false", Example: "true"},
 	// As DeleteDuplicates.
 	{Key: GatewayDeleteDuplicates, Syntax: List, Scope: OnGateway, Affects: diag.AddOn, Example: "sg-0123456789abcdef0"},
 	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`. For single groups of fields, add
-	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)). If annotation elbv2.k8s.aws/drift-policy of a
-	// LoadBalancerConfiguration of the Gateway names a group of fields, the policy of that annotation takes precedence
-	// for this group.
+	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of a
+	// LoadBalancerConfiguration of the Gateway or of its GatewayClass takes precedence for the groups of fields to which
+	// it gives a policy. A policy without GROUP is for all groups of fields that the value does not name.
 	{Key: GatewayDriftPolicy, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
-		Default: "the policy of the LoadBalancerConfigurations, otherwise --drift-policy (correct)",
+		Default: "the policy of the LoadBalancerConfiguration, otherwise --drift-policy (correct)",
 		Example: "report,tags=ignore"},
 	// Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` or
 	// `refuse`. `,except=NAME` allows the replacement of the load balancer NAME. `,keep=1h` keeps the old load balancer
-	// for an hour ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of the
-	// LoadBalancerConfigurations of the Gateway takes precedence.
+	// for an hour ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of a
+	// LoadBalancerConfiguration of the Gateway or of its GatewayClass takes precedence.
 	{Key: GatewayReplacementPolicy, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
-		Default: "the policy of the LoadBalancerConfigurations, otherwise --replacement-policy (allow)",
+		Default: "the policy of the LoadBalancerConfiguration, otherwise --replacement-policy (allow)",
 		Example: "refuse,except=k8s-shop-web-0123456789"},
 	// If true, the controller plans the Gateway, its ListenerSets and its routes, but deploys nothing. The controller
 	// writes the planned load balancer with its resources ([stack](architecture.md#glossary)) to dry-run-plan, and an
@@ -151,19 +152,19 @@ var gatewayEntries = []Entry{
 	{Key: GatewayDryRunPlanGzip, Syntax: String, Scope: Written, Affects: diag.LoadBalancer,
 		Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA="},
 	// How the controller creates rules from routes. `compatible`: as the AWS Load Balancer Controller v3.5 does.
-	// `standard`: as the Gateway API defines. `plain-hosts`: like `standard`, but with plain host values on ports 80 and
-	// 443, so that a Host header with a port matches no rule there. If the annotation is absent and the Gateway has a
-	// load balancer, the controller keeps the construction of the existing rules. If the Gateway has no load balancer,
-	// the same annotation of the GatewayClass applies. If the GatewayClass has no such annotation, `plain-hosts` applies.
-	// The controller records the value that applies in this annotation. To change the rule construction, write another
-	// value ([details](gateway.md#coming-from-the-aws-load-balancer-controller)).
+	// `standard`: as the Gateway API defines. `plain-hosts`: like `standard`, but on ports 80 and 443, rules for a
+	// hostname match only requests whose Host header has no port. If the annotation is absent and the Gateway has a load
+	// balancer, the controller keeps the construction of the existing rules. If the Gateway has no load balancer, the same
+	// annotation of the GatewayClass applies. If the GatewayClass has no such annotation, `plain-hosts` applies. The
+	// controller records the value that applies in this annotation. To change the rule construction, write another value
+	// ([details](gateway.md#coming-from-the-aws-load-balancer-controller)).
 	{Key: GatewayRuleConstruction, Syntax: String, Values: []string{"compatible", "standard", "plain-hosts"},
 		Scope: OnGateway, Affects: diag.Route, Example: "standard",
 		Default: "see the column Meaning"},
-	// Namespaces, besides the namespace of the Gateway, whose ListenerSets may serve hostnames and ports that routes of
-	// other namespaces already serve at the Gateway. A ListenerSet of any other namespace cannot serve such a hostname or
-	// port ([ListenerSets of other namespaces](shared/listenersets.md)). Despite its name, the annotation applies only to
-	// ListenerSets.
+	// Namespaces whose ListenerSets may serve a hostname or port that a route outside the ListenerSet's namespace already
+	// serves at the Gateway. ListenerSets of the Gateway's namespace may always do this, and ListenerSets of all other
+	// namespaces may not ([ListenerSets of other namespaces](shared/listenersets.md)). Despite its name, the annotation
+	// applies only to ListenerSets.
 	{Key: GatewaySettingsNamespaces, Syntax: List, Scope: OnGateway, Affects: diag.AddOn, Example: "platform,team-a",
 		Default: "only the namespace of the Gateway"},
 }

@@ -77,8 +77,9 @@ var loadBalancerEntries = []Entry{
 		Example: "Team=web,Stage=prod"},
 	// WAFv2 web ACL by ARN. The value `none` removes the association. An empty value counts as absent. If wafv2-acl-name
 	// of the Ingress names a web ACL, the controller ignores this annotation. If wafv2-acl-name is empty, this annotation
-	// applies. If wafv2-acl-name is `none`, this annotation applies only if the load balancer already has the web ACL of
-	// this annotation ([details](shared/settings.md#class-parameters-and-web-acls)).
+	// applies. If wafv2-acl-name is `none`, and the load balancer already has the web ACL of this annotation, the
+	// controller keeps this web ACL. If wafv2-acl-name is `none`, and the load balancer does not have this web ACL, the
+	// load balancer gets no web ACL ([details](shared/settings.md#class-parameters-and-web-acls)).
 	{Key: WebACLARN, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Class: "wafv2AclArn",
 		Default: "the controller changes nothing", Merge: agree,
 		Example: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/web/00000000-0000-4000-8000-000000000001"},
@@ -154,7 +155,8 @@ var routingEntries = []Entry{
 	// Rewrites of host or URL for the paths whose backend is that Service.
 	{Key: Transforms, Family: "<Service name>", Syntax: JSON, Scope: OnIngress, Affects: diag.Route,
 		Example: `[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"^/api/(.*)$","replace":"/$1"}]}}]`},
-	// Whether paths of type ImplementationSpecific are a slash followed by a regular expression.
+	// If true, the rest of a path of type ImplementationSpecific, after the slash at its beginning, is a regular
+	// expression.
 	{Key: RegexPathMatch, Syntax: Bool, Scope: OnIngress, Affects: diag.Route, Default: "false", Example: "true"},
 	// Whether targets are nodes (by node port) or pods. A change replaces the target group.
 	{Key: TargetType, Syntax: String, Scope: OnBoth, Affects: diag.Route,
@@ -176,8 +178,9 @@ var routingEntries = []Entry{
 	// Labels of the nodes that become instance targets.
 	{Key: TargetNodeLabels, Syntax: Map, Scope: OnBoth, Affects: diag.Route, Default: "all nodes", Example: "pool=web"},
 	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`. For single groups of fields, add
-	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)). If annotation elbv2.k8s.aws/drift-policy of
-	// the IngressClassParams names a group of fields, the policy of that annotation takes precedence for this group.
+	// `GROUP=POLICY`, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of the
+	// IngressClassParams takes precedence for the groups of fields to which it gives a policy. A policy without GROUP is
+	// for all groups of fields that the value does not name.
 	{Key: DriftPolicy, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Merge: perKey,
 		Default: "the policy of the IngressClassParams, otherwise --drift-policy (correct)", Example: "report,tags=ignore"},
 	// Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` or
@@ -194,25 +197,25 @@ var routingEntries = []Entry{
 	// Which changes the controller may make to the load balancer. `managed`: everything that the object declares.
 	// `shared`: only listeners and rules, with their target groups, on the existing load balancer that
 	// `existing-load-balancer` names. `adopted`: everything that the object declares, on the existing load balancer that
-	// `existing-load-balancer` names. Deletions, and most changes of existing parts, wait for an approval by
-	// `approved-plan`. `observed`: the controller writes nothing to AWS, with [a few
+	// `existing-load-balancer` names. With `adopted`, deletions and most changes of existing parts wait until you approve
+	// the plan with `approved-plan`. `observed`: the controller writes nothing to AWS, with [a few
 	// exceptions](tasks/ownership.md#what-observed-stops), and shows the address and the plan of the load balancer
-	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of the IngressClassParams takes
-	// precedence.
+	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of the IngressClassParams takes precedence.
 	{Key: Ownership, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Default: "`managed`", Example: "observed"},
-	// How the controller treats the load balancer when you delete the object or, in a group, the last object. `Delete`:
-	// the controller deletes the load balancer. `Retain`: the controller keeps the load balancer and its target groups in
-	// AWS. The controller updates the targets of a Service as long as the Service exists. If you create the object again,
-	// the controller uses the retained load balancer for the new object. `RetainWithoutTags`: the controller keeps the
-	// load balancer and removes the controller's tags, so that somebody else can own the load balancer. Exception:
-	// without the annotation, an adopted load balancer stays in AWS ([deletion-policy.md](tasks/deletion-policy.md)).
+	// How the controller treats the load balancer when you delete the object or, in a group of Ingresses or Services, the
+	// last object. `Delete`: the controller deletes the load balancer. `Retain`: the controller keeps the load balancer
+	// and its target groups in AWS. The controller still updates the targets of backend Services that exist; targets of
+	// deleted Services stay unchanged. If you create the object again, the controller uses the retained load balancer for
+	// the new object. `RetainWithoutTags`: the controller keeps the load balancer and removes the controller's tags, so
+	// that somebody else can own the load balancer. Exception: without the annotation, an adopted load balancer stays in
+	// AWS ([deletion-policy.md](tasks/deletion-policy.md)).
 	{Key: DeletionPolicy, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Default: "`Delete`", Example: "Retain"},
-	// Digest of the state that you approve: the controller makes only changes that lead to this state. `lbc plan` and an
-	// event with code `PlanNotApproved` show the digest. The value `none` approves no state: the controller changes
-	// nothing that needs an approval. Changes of targets, and a few other changes, need no approval
+	// Digest (a hash of the desired state) of the plan that you approve: the controller makes only changes that lead to
+	// this state. `lbc plan` and an event with code `PlanNotApproved` show the digest. The value `none` approves no plan:
+	// the controller changes nothing that needs an approval. Changes of targets, and a few other changes, need no approval
 	// ([approve.md](tasks/approve.md#what-the-approval-covers)).
 	{Key: ApprovedPlan, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
-		Default: "the controller applies every plan", Example: "none"},
+		Default: "the controller applies every plan, except some plans of adopted load balancers", Example: "none"},
 	// If true, the controller may delete a load balancer that the object no longer declares, even if --deletion-brake
 	// would otherwise stop the deletion.
 	{Key: AllowDeletion, Syntax: Bool, Scope: OnIngress, Affects: diag.AddOn, Default: "false", Example: "true"},
@@ -304,8 +307,8 @@ var frontendEntries = []Entry{
 		Merge:   agree, Example: "true"},
 	// Scheme of the network load balancer. The default does not depend on the scheme of the ALB. A change replaces the
 	// network load balancer. Annotation elbv2.k8s.aws/frontend-nlb-scheme of the IngressClassParams takes precedence. If
-	// the IngressClassParams have spec.scheme `internal` without that annotation, the value internet-facing has no
-	// effect.
+	// the IngressClassParams have spec.scheme `internal` but not annotation elbv2.k8s.aws/frontend-nlb-scheme, the network
+	// load balancer is internal, unless an internet-facing one already exists.
 	{Key: FrontendScheme, Syntax: String, Scope: OnIngress, Affects: diag.Frontend, SettingName: "frontend/scheme",
 		Default: "--default-load-balancer-scheme (internal)", Merge: agree,
 		Values: []string{"internal", "internet-facing"}, Example: "internet-facing"},
@@ -380,7 +383,7 @@ var classicEntries = []Entry{
 	// wafv2-acl-arn.
 	{Key: ClassicWebACL, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
 		Example: "00000000-0000-4000-8000-000000000001"},
-	// Former spelling of waf-acl-id. This annotation has no effect either.
+	// Former name of waf-acl-id. This annotation has no effect either.
 	{Key: FormerWebACL, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
 		Example: "00000000-0000-4000-8000-000000000001"},
 }

@@ -13,7 +13,7 @@ var serviceEntries = slices.Concat(servicePlacementEntries, serviceAttributeEntr
 func service(suffix string) Key { return ServicePrefix + "aws-load-balancer-" + Key(suffix) }
 
 var servicePlacementEntries = []Entry{
-	// Selects a Service without spec.loadBalancerClass for this controller. Values: external (together with
+	// Makes this controller serve a Service that has no spec.loadBalancerClass. Values: external (together with
 	// aws-load-balancer-nlb-target-type), or nlb-ip, which also sets ip targets.
 	{Key: ServiceType, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "external"},
 	// Whether targets are nodes (instance) or pods (ip). A change replaces the target groups.
@@ -29,8 +29,8 @@ var servicePlacementEntries = []Entry{
 	{Key: ServiceScheme, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "scheme",
 		Default: "the existing load balancer's scheme, otherwise --default-load-balancer-scheme (internal)",
 		Values:  []string{"internal", "internet-facing"}, Example: "internet-facing"},
-	// Former spelling of aws-load-balancer-scheme. The controller reads this annotation only if aws-load-balancer-scheme
-	// is absent.
+	// Former name of aws-load-balancer-scheme: true means `internal`, and false means `internet-facing`. The controller
+	// reads this annotation only if aws-load-balancer-scheme is absent.
 	{Key: ServiceInternal, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "scheme",
 		Example: "true"},
 	// Address family of the load balancer.
@@ -70,11 +70,12 @@ var servicePlacementEntries = []Entry{
 	{Key: ServiceSecurityGroups, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "security-groups",
 		Default:     "a security group that the controller manages", Example: "sg-0123456789abcdef0, frontend"},
-	// Whether the controller manages the rules that let the load balancer reach nodes and pods.
+	// Whether the controller manages the rules that let the load balancer reach nodes and pods. If the load balancer has a
+	// security group that the controller manages, the annotation has no effect: the controller manages these rules, too.
 	{Key: ServiceManageBackend, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "manage-backend-security-group-rules",
-		Default: "with security-groups: --enable-manage-backend-security-group-rules (false); for a load balancer without " +
-			"security groups: true",
+		Default: "with aws-load-balancer-security-groups: --enable-manage-backend-security-group-rules (false); with " +
+			"aws-load-balancer-disable-nlb-sg: true",
 		Example: "true"},
 	// If true, the load balancer has no security groups, and AWS cannot add security groups later.
 	{Key: ServiceDisableSecurityGroups, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer,
@@ -179,13 +180,13 @@ var serviceTargetEntries = []Entry{
 	// ARN or name of an existing load balancer, for ownership `shared`
 	// ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)).
 	{Key: ServiceExistingLoadBalancer, Syntax: String, Scope: OnService, Affects: diag.AddOn, Merge: agree,
-		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef"},
+		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/net/platform/0123456789abcdef"},
 	// Which changes the controller may make to the load balancer. `managed`: everything that the object declares.
 	// `shared`: only listeners and rules, with their target groups, on the existing load balancer that
 	// `aws-load-balancer-existing` names. `adopted`: everything that the object declares, on the existing load balancer
-	// that `aws-load-balancer-existing` names. Deletions, and most changes of existing parts, wait for an approval by
-	// `aws-load-balancer-approved-plan`. `observed`: the controller writes nothing to AWS, with [a few
-	// exceptions](tasks/ownership.md#what-observed-stops), and shows the address and the plan of the load balancer
+	// that `aws-load-balancer-existing` names. With `adopted`, deletions and most changes of existing parts wait until you
+	// approve the plan with `aws-load-balancer-approved-plan`. `observed`: the controller writes nothing to AWS, with [a
+	// few exceptions](tasks/ownership.md#what-observed-stops), and shows the address and the plan of the load balancer
 	// ([ownership.md](tasks/ownership.md)).
 	{Key: ServiceOwnership, Syntax: String, Scope: OnService, Affects: diag.AddOn, Default: "`managed`",
 		Example: "observed"},
@@ -194,7 +195,7 @@ var serviceTargetEntries = []Entry{
 		Example: "Retain"},
 	// As ApprovedPlan.
 	{Key: ServiceApprovedPlan, Syntax: String, Scope: OnService, Affects: diag.AddOn,
-		Default: "the controller applies every plan", Example: "none"},
+		Default: "the controller applies every plan, except some plans of adopted load balancers", Example: "none"},
 	// As AllowDeletion.
 	{Key: ServiceAllowDeletion, Syntax: Bool, Scope: OnService, Affects: diag.AddOn, Default: "false", Example: "true"},
 	// As DeleteDuplicates.
@@ -212,7 +213,7 @@ var serviceHealthEntries = []Entry{
 	{Key: ServiceHealthCheck, Syntax: String, Scope: OnService, Affects: diag.Route,
 		Default: "values of the other health check annotations", Values: []string{FromReadinessProbe},
 		Example: FromReadinessProbe},
-	// Protocol of the health check: tcp, http or https, in any case.
+	// Protocol of the health check: tcp, http or https, in upper or lower case.
 	{Key: ServiceHCProtocol, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "TCP", Example: "http"},
 	// Port of the health check: a number, traffic-port, or the name of a Service port.
 	{Key: ServiceHCPort, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "traffic-port", Example: "8081"},

@@ -19,7 +19,7 @@ import (
 var accountChecks = []Check{{
 	Name: "cluster-name-differs", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Objects}, Skip: withoutName,
-	About: "TargetGroupBindings of this cluster name target groups that were created under another cluster name. With " +
+	About: "TargetGroupBindings of this cluster refer to target groups whose tags contain another cluster name. With " +
 		"the configured name, the controller does not recognize the existing load balancers. If all [LoadBalancer " +
 		"objects](operations/observing.md#status-of-each-load-balancer) have the other name in status.cluster, the " +
 		"controller changes nothing in AWS. Without LoadBalancer objects, the controller would create all load balancers " +
@@ -33,8 +33,9 @@ var accountChecks = []Check{{
 	About: "Another cluster of the account has the same name, and the controllers may delete each other's resources. " +
 		"There are two signs. A load balancer or target group in another VPC has this cluster's tag. Or a target group " +
 		"that belongs to no object of this cluster has healthy targets that are neither pods nor nodes of this cluster.",
-	Remedy: "give one of the clusters another name before this cluster has load balancers; --cluster-name may differ " +
-		"from the cluster's name in EKS",
+	Remedy: "give another --cluster-name to the cluster that has no load balancers yet (the name may differ from the " +
+		"cluster's name in EKS); if both clusters have load balancers, follow the steps for shared-cluster-name in " +
+		"docs/troubleshooting.md",
 	Find: func(f *Facts) []doctor.Finding { return append(sharedName(f), servedElsewhere(f)...) },
 }, {
 	Name: "orphaned", Severity: doctor.Warning,

@@ -10,9 +10,9 @@ import (
 var clockChecks = []Check{{
 	Name: "clock-skew", Severity: doctor.Warning, Needs: []doctor.Source{doctor.APIServer},
 	Uses: []doctor.Source{doctor.Account},
-	About: "Two of three clocks differ by a minute or more: the clocks of AWS, of the API server and of the machine on " +
-		"which lbc doctor runs. The severity is error if the difference is five minutes or more. AWS refuses requests from " +
-		"a machine whose clock is wrong by five minutes or more. Certificates can seem to be expired or not valid yet.",
+	About: "Two of these clocks differ by a minute or more: the clocks of AWS, the API server and the machine that runs " +
+		"lbc doctor. The severity is error if the difference is five minutes or more. AWS refuses requests from a machine " +
+		"whose clock is wrong by five minutes or more. Certificates can seem to be expired or not valid yet.",
 	Remedy: synchronise,
 	Find:   differingClocks,
 }, {

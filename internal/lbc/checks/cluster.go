@@ -32,9 +32,12 @@ func clusterChecks() []Check {
 		Find:   untestedKubernetes,
 	}, {
 		Name: "crd-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.Definitions},
-		About: "A CRD of the controller is missing. Without the CRD of TargetGroupBindings, the controller registers no " +
-			"target. Without the CRD of IngressClassParams, classes have no parameters. If another CRD is missing, the " +
-			"features that need this CRD do not work until you apply the CRD.",
+		About: "A CRD of the controller is missing. Without the CRD of " +
+			"[TargetGroupBindings](reference.md#targetgroupbinding), which assign Services to target groups, the controller " +
+			"registers no target. Without the CRD of [IngressClassParams](reference.md#ingressclassparams), which contain " +
+			"settings of an IngressClass, classes have no such settings. If another CRD is missing, the features that need " +
+			"this CRD do not work until you apply the CRD. The severity is warning for the CRD of LoadBalancer objects, and " +
+			"note for the CRD of ALBTargetControlConfigs.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   missingDefinitions,
 	}, {
@@ -46,14 +49,15 @@ func clusterChecks() []Check {
 	}, {
 		Name: "gateway-api-incomplete", Severity: doctor.Warning,
 		Needs: []doctor.Source{doctor.Definitions}, Skip: withoutGatewayAPI,
-		About: "The installed Gateway API lacks kinds that the controller serves, or has only older versions of these " +
-			"kinds than the controller needs.",
+		About: "The installed Gateway API lacks kinds that the controller serves, or does not serve these kinds in API " +
+			"version v1. The controller does not serve objects of such a kind.",
 		Remedy: "install the standard channel of Gateway API v" + gatewayAPI + " or newer",
 		Find:   missingGatewayKinds,
 	}, {
 		Name: "gateway-api-outdated", Severity: doctor.Warning,
 		Needs: []doctor.Source{doctor.Definitions}, Skip: withoutGatewayAPI,
-		About:  "The CRDs of the Gateway API have an older version than the controller expects.",
+		About: "The CRDs of the Gateway API are from an older release than v" + gatewayAPI + ". The API server silently " +
+			"drops the fields that these CRDs lack, so the controller does not see these fields.",
 		Remedy: "install the standard channel of Gateway API v" + gatewayAPI + " or newer",
 		Find:   outdatedGatewayAPI,
 	}, {

@@ -12,17 +12,18 @@ import (
 var controllerChecks = []Check{{
 	Name: "controller-absent", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.Controller, doctor.Objects, doctor.Webhooks}, Skip: controllerElsewhere,
-	About: "The cluster has no Deployment of the controller. Before the installation, the severity is note. The " +
-		"severity is error if objects have the controller's finalizers, because the deletion of these objects cannot end " +
-		"without a controller. If webhooks of the controller remain in the cluster, webhook-service-missing or " +
-		"webhook-no-endpoints reports the webhooks.",
+	About: "The cluster has no Deployment of the controller. The severity is note if no object has the controller's " +
+		"finalizers, for example before the installation. Otherwise the severity is error, because the deletion of objects " +
+		"with these finalizers cannot end without a controller. If webhooks of the controller remain in the cluster, " +
+		"webhook-service-missing or webhook-no-endpoints reports the webhooks.",
 	Remedy: "install the controller; to remove the controller for good, first delete the objects that the controller " +
 		"serves, while the controller runs; then delete the controller, and last its webhook configurations",
 	Find: absentController,
 }, {
 	Name: "controller-unready", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
-	About:  "Pods of the controller are missing or not ready. The evidence has the reason for each pod that is not ready.",
+	About: "Pods of the controller are missing or not ready. The severity is warning if at least one pod is ready. The " +
+		"evidence has the reason for each pod that is not ready.",
 	Remedy: "read the log of the pod: kubectl logs -n NAMESPACE POD --previous",
 	Find:   unreadyControllers,
 }, {
@@ -40,8 +41,8 @@ var controllerChecks = []Check{{
 }, {
 	Name: "controller-duplicate", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller},
 	About: "Two controllers serve the same objects: there are several Deployments, or several Leases are being renewed. " +
-		"The controllers undo each other's changes. For example, the AWS Load Balancer Controller v3.5 (the existing " +
-		"controller) still runs.",
+		"The controllers undo each other's changes. For example, the AWS Load Balancer Controller v3.5 still runs after " +
+		"you have installed this controller.",
 	Remedy: "delete all installations except one; several replicas of one Deployment are not the cause, because they " +
 		"share one Lease",
 	Find: duplicateControllers,

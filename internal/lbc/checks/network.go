@@ -49,9 +49,9 @@ var networkChecks = []Check{{
 		doctor.SecurityGroups},
 	About: "The network interface of a node has several security groups, and either none or more than one of these " +
 		"security groups has the cluster's tag. The finding names the security group to which the controller adds the " +
-		"rules for targets: a security group that already has such rules, or otherwise the first security group with the " +
-		"tag. TargetGroupBindings have an event `SecurityGroupUnclear`. The severity is error if the controller chooses no " +
-		"security group, because traffic then does not reach the node.",
+		"rules for targets. The controller chooses a security group that already has such rules, or otherwise the first " +
+		"security group with the tag. TargetGroupBindings have an event `SecurityGroupUnclear`. The severity is error if " +
+		"the controller chooses no security group, because traffic then does not reach the node.",
 	Remedy: "keep the tag " + naming.SubnetClusterTagPrefix +
 		"CLUSTER on exactly one of the groups, or name a group by --node-security-group; if several groups have the tag, " +
 		"you can also select one of these groups by --service-target-eni-security-group-tags",

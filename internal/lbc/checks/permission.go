@@ -25,10 +25,10 @@ var permissionChecks = []Check{{
 	Name: "iam-denied", Severity: doctor.Error, Needs: []doctor.Source{doctor.RolePolicies}, Skip: withoutPermissions,
 	About: "According to IAM's simulation, the policies of the controller's role do not allow actions that this version " +
 		"of the controller needs with its current flags. The finding names the statement that contains these actions in " +
-		"the output of lbc iam-policy. The severity is warning if only some features need the actions, and note if, in " +
-		"addition, the standard policy (lbc iam-policy --standard) lacks the actions. If you run lbc doctor with the " +
-		"controller's own credentials, and these credentials do not allow iam:SimulatePrincipalPolicy, the check calls AWS " +
-		"instead. These calls are only reads, and writes to EC2 as dry runs.",
+		"the output of lbc iam-policy. The severity is warning if only some features need the actions. The severity is " +
+		"note if only features beyond the standard policy (lbc iam-policy --standard) need the actions. If you run lbc " +
+		"doctor with the controller's own credentials, and these credentials do not allow iam:SimulatePrincipalPolicy, the " +
+		"check calls AWS instead. These calls are only reads, and writes to EC2 as dry runs.",
 	Remedy: "allow the actions in the policies of the role: lbc iam-policy prints all needed actions, and " +
 		"docs/permissions.md says why the controller needs each action",
 	Find: deniedPermissions,

@@ -29,11 +29,12 @@ var webhookChecks = []Check{{
 	Find: expiringWebhookCertificates,
 }, {
 	Name: "webhook-certificate-untrusted", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
-	About: "The authority in the CA bundle has not signed the serving certificate, or the serving certificate is not " +
-		"for the name of the webhooks' Service. The API server then refuses the serving certificate (x509: certificate " +
-		"signed by unknown authority).",
-	Remedy: "write the authority of the Secret with the serving certificate into the CA bundle: restart the controller " +
-		"with --webhook-cert-secret, or run helm upgrade; configure GitOps tools to ignore the CA bundle and the Secret",
+	About: "The authority in the CA bundle has not signed the serving certificate, or this certificate is not valid for " +
+		"the name of the webhooks' Service. The API server then refuses the serving certificate (x509: certificate signed " +
+		"by unknown authority). The severity is warning if the webhooks fail open (failurePolicy Ignore).",
+	Remedy: "restart the controller with --webhook-cert-secret, or run helm upgrade: both write the CA certificate that " +
+		"belongs to the serving certificate into the CA bundle; configure GitOps tools to ignore the CA bundle and the " +
+		"Secret",
 	Find: untrustedCertificates,
 }, {
 	Name: "webhook-service-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
@@ -58,9 +59,10 @@ var webhookChecks = []Check{{
 }, {
 	Name: "webhook-unanswered", Severity: doctor.Error, Needs: []doctor.Source{doctor.Admission},
 	About: "lbc doctor tried to create a Service of type LoadBalancer as a dry run, but a webhook did not answer, or " +
-		"refused the Service.",
-	Remedy: "admit TCP port 9443 from the control plane's security group to the nodes; with an overlay network, run the " +
-		"controller with hostNetwork",
+		"refused the Service. The evidence has the API server's message, which names the webhook.",
+	Remedy: "if the controller's webhook did not answer, admit TCP port 9443 from the control plane's security group to " +
+		"the nodes, or, with an overlay network, run the controller with hostNetwork; if a webhook refused the Service, " +
+		"correct the cause that the evidence names",
 	Find: func(f *Facts) []doctor.Finding {
 		if f.Refused == "" {
 			return nil
@@ -72,11 +74,12 @@ var webhookChecks = []Check{{
 	Name: "policy-refuses", Severity: doctor.Error, Needs: []doctor.Source{doctor.Admission},
 	About: "A policy, a quota of the cluster, or a webhook of other software refuses TargetGroupBindings or " +
 		"LoadBalancer objects of the controller. lbc doctor tries to create such objects as a dry run, as the user of the " +
-		"kubeconfig. These dry runs are in at most ten namespaces that have Ingresses, Gateways or Services of type " +
-		"LoadBalancer.",
-	Remedy: "meet the conditions of the policy, or exempt the controller's service account from the policy; if the " +
-		"policy requires labels, set --object-labels or --copied-labels (chart values objectLabels and copiedLabels): the " +
-		"controller then adds these labels to the objects that it creates",
+		"kubeconfig. If the policy treats this user and the controller's service account differently, the result can be " +
+		"wrong. These dry runs are in at most ten namespaces that have Ingresses, Gateways or Services of type LoadBalancer.",
+	Remedy: "meet the conditions of the policy, or exempt the controller's service account from the policy (lbc doctor " +
+		"may still report the policy, because its dry runs do not use this service account); if the policy requires " +
+		"labels, set --object-labels or --copied-labels (chart values objectLabels and copiedLabels): the controller then " +
+		"adds these labels to the objects that it creates",
 	Find: func(f *Facts) (out []doctor.Finding) {
 		for _, object := range slices.Sorted(maps.Keys(f.Denials)) {
 			out = append(out, doctor.Finding{Object: object, Text: "would be refused", Evidence: []string{f.Denials[object]}})
@@ -87,8 +90,8 @@ var webhookChecks = []Check{{
 	Name: "webhook-blocks", Severity: doctor.Note, Needs: []doctor.Source{doctor.Webhooks},
 	About: "A webhook of the controller fails closed (failurePolicy Fail) for all Services, pods or Ingresses: while no " +
 		"controller runs, nobody can write such objects.",
-	Remedy: "use the webhook configurations of this version: their webhooks fail open (failurePolicy Ignore), except " +
-		"for pods and Services that nobody can correct after their creation",
+	Remedy: "use the webhook configurations of this version: these webhooks fail closed only for a few new pods and " +
+		"Services (docs/operations/webhooks.md), and otherwise fail open (failurePolicy Ignore)",
 	Find: blockingHooks,
 }, {
 	Name: "auto-mode-services", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Definitions, doctor.Webhooks},

@@ -44,8 +44,8 @@ const (
 
 // Units names and explains the units, in their order; docs/lbc.md has this table.
 var Units = [unitCount]struct{ Name, About string }{
-	applicationBalancers: {"application load balancers", "load balancers that the plans own"},
-	networkBalancers:     {"network load balancers", "load balancers that the plans own"},
+	applicationBalancers: {"application load balancers", "load balancers of the plans, without those of other owners"},
+	networkBalancers:     {"network load balancers", "load balancers of the plans, without those of other owners"},
 	applicationCapacity: {"reserved capacity units of ALBs",
 		"the minimum that objects reserve by `minimum-load-balancer-capacity`"},
 	networkCapacity: {"reserved capacity units of NLBs",

@@ -86,7 +86,7 @@ var Kinds = []kindRow{
 			"group that lbc does not read"},
 	{LosesLogin, true, "requests no longer need a login or a token, or the token needs fewer claims"},
 	{LosesCertificate, true, "a listener no longer verifies client certificates, or accepts expired client certificates"},
-	{LosesProtection, true, "a web ACL, a Shield protection, TLS, or a protecting attribute is removed"},
+	{LosesProtection, true, "a web ACL, a Shield protection, TLS, or an attribute that protects is removed"},
 	{ChangesLogin, true, "another identity provider or issuer decides which users may pass"},
 	{ChangesProtection, true, "another web ACL or trust store decides which requests may pass"},
 	{Reaches, true, "requests reach a Service that they did not reach before the change"},

@@ -77,6 +77,6 @@ func (r *Result) refuseName(name string, holder stack.Key, does string) {
 		o = at.Objects[0]
 	}
 	r.Diagnostics = append(r.Diagnostics, diag.New(o, source.Path(), diag.NameTaken,
-		fmt.Sprintf("load balancer name %s is taken: %s %s", name, owner.Named(holder), does), "choose another name"))
+		fmt.Sprintf("load balancer name %q is taken: %s %s", name, owner.Named(holder), does), "choose another name"))
 	r.Plan, r.Unbuildable, r.Instead = plan.Plan{Key: r.Key}, true, "is not created: its name is taken"
 }

@@ -45,17 +45,18 @@ var Budgets = []Budget{
 	{"second look", "load balancers, target groups, security groups and tags of the VPC, once, six seconds after a start",
 		"leader", 5, 25, "10 s doubling to 5 min"},
 	{"stack reconcile", "reads of AWS, and the write that fails", "stack", 0, 60,
-		"0.5 s doubling to 5 min; 1 to 5 min for a missing permission, a quota, or a missing resource in AWS"},
+		"0.5 s doubling to 5 min; 1 to 5 min for a missing permission, a limit that the load balancer would " +
+			"exceed, or a missing resource in AWS"},
 	{"refused write", "the same write, which AWS refuses because of its content",
 		"write of a stack, TargetGroupBinding or GlobalAccelerator", 0, 3,
-		"2 min, 8 min, 30 min, then an hour; also after a restart"},
+		"2 min, 8 min, 30 min, then an hour; a restart does not shorten the pauses"},
 	{"drift sweep", "the resources of each stack, and the targets of each target group", "cluster", 600, 600,
 		"no pause; at most one read per second in total"},
 	{"foreign tags", "tags, of twenty resources in each call", "cluster", 60, 60,
 		"ten seconds between two calls; no calls while the process has read all tags within the last hour"},
 	{"binding reconcile", "target registration", "TargetGroupBinding", 0, 15,
-		"0.2 s doubling to 30 s for transient errors, 15 s doubling to 5 min for others, and AWS's own interval for AWS's " +
-			"limits"},
+		"0.2 s doubling to 30 s for transient errors, 15 s doubling to 5 min for others; if AWS throttles, until " +
+			"its rate limit permits the call"},
 	{"target rules", "security groups, instances, network interfaces, and the rule that AWS refuses",
 		"TargetGroupBinding", 0, 40,
 		"15 s doubling to 5 min; 10 s doubling to 5 min for addresses and instances that AWS does not find"},
@@ -64,7 +65,7 @@ var Budgets = []Budget{
 	{"Secret poll", "Secrets without a watch, from the API server", "Secret", 11, 11,
 		"a minute; at most one read per second for all Secrets together"},
 	{"certificate watch", "list of certificates", "cluster", 1, 20,
-		"10 s while a host has no certificate; after a failure, 5 s doubling to a minute"},
+		"10 s while a host has no certificate (60 calls in ten minutes); after a failure, 5 s doubling to a minute"},
 	{"certificate expiry", "list of certificates, if listeners have certificates and the controller finds no " +
 		"certificate by host", "cluster", 1, 1,
 		"six hours; ten minutes after a failure"},
@@ -75,13 +76,13 @@ var Budgets = []Budget{
 	{"add-ons", "the web ACL (AWS WAF) and the protection (AWS Shield) of a load balancer", "stack", 0, 20,
 		"1 s doubling to 1 min"},
 	{"load balancers in the making", "state of load balancers, twenty in each call", "cluster", 0, 50,
-		"as long as the wait so far, 1 s to 15 s; after ten minutes, a minute"},
+		"the age of the newest one, 1 s to 15 s; after ten minutes, a minute"},
 	{"health of new targets", "target health", "target group", 0, 5, "40 s doubling to 10 min"},
 	{"readiness gates", "target health", "target group with pods that wait for their gates", 0, 60, "a second to 15 s"},
 	{"targets of a former port", "target health", "target group whose targets of the new port are unhealthy", 0, 12,
 		"10 s doubling to a minute; after five minutes, ten minutes"},
-	{"draining targets", "target health", "target group of a deleted TargetGroupBinding, or of the last target with a " +
-		"security group", 0, 10, "5 s doubling to 5 min"},
+	{"draining targets", "target health", "target group of a deleted TargetGroupBinding, or of one whose last target in " +
+		"a security group left", 0, 10, "5 s doubling to 5 min"},
 	{"LoadBalancer objects", "LoadBalancer objects, from the API server", "cluster", 3, 15,
 		"five minutes for the list, 15 s doubling to 5 min for a write that the API server refuses"},
 	{"start of a leader", "the calls of all loops above, after one start", "cluster with one load balancer", 30, 60,

@@ -206,7 +206,7 @@ var table = map[Code]Info{
 	GuardNotApplied: {Note, NoteReason},
 	// a setting is valid, but this version ignores it.
 	UnsupportedFeature: {Note, NoteReason},
-	// a setting has no effect because of another setting.
+	// a setting has no effect, mostly because of another setting, or its effect is not known.
 	IgnoredSetting: {Note, NoteReason},
 	// a setting has no effect, because AWS has ended the service that the setting configures; a protection that the
 	// setting asked for, such as a web ACL, does not exist.

@@ -94,7 +94,8 @@ func Refusal(key string) (text, remedy string) {
 		return text + " for administrators: other controllers select security groups and subnets by tags of that kind",
 			remedy + "; an administrator can set it in the parameters of the class, or by --default-tags"
 	case Controller(key):
-		return text + ": the controller finds its own resources by tags of that kind", remedy
+		prefix := key[:strings.LastIndex(key, "/")+1]
+		return text + ": the controller finds its own resources by tags that begin with " + prefix, remedy
 	}
 	return text + ": tags of that kind say to which clusters subnets and security groups belong", remedy
 }

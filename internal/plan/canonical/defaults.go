@@ -7,8 +7,8 @@ import (
 )
 
 // AWS's defaults of attributes. An object that declares a default of a new resource costs no call. An attribute that is
-// not listed, or whose default depends on more than its kind of resource, has no known default: the controller always
-// sends it.
+// not listed has no known default: the controller always sends it. LoadBalancerDefault also knows a default that
+// depends on the scheme.
 
 var loadBalancerDefaults = map[string]string{
 	"deletion_protection.enabled": "false",

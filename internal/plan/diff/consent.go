@@ -67,7 +67,7 @@ func (d *differ) stays(old *awsop.LoadBalancer) *plan.Guard {
 	case d.undeletable(old):
 		return &plan.Guard{
 			Code: diag.DeletionWithoutConsent,
-			Text: fmt.Sprintf("the controller does not delete load balancer %s: it was adopted from another owner, and its "+
+			Text: fmt.Sprintf("the controller does not delete load balancer %q: it was adopted from another owner, and its "+
 				"tags do not allow the deletion", old.Name),
 			Remedy: fmt.Sprintf("if an edit replaces this load balancer by another one, undo the edit; or ask the former "+
 				"owner to set tag %s: %s/NAMESPACE on load balancer %s, where NAMESPACE is the namespace of your object",

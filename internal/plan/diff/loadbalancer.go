@@ -337,9 +337,8 @@ func Protected(name string) *plan.Guard {
 	return &plan.Guard{
 		Code: diag.DeletionProtected,
 		Text: "deletion protection is enabled on load balancer " + name + ", which therefore stays",
-		Remedy: "set " + awsop.DeletionProtection +
-			"=false in the load balancer attributes of the object or of its class, or in AWS; " +
-			"then the deletion continues",
+		Remedy: "set " + awsop.DeletionProtection + "=false in the load balancer attributes of the object or of its class, " +
+			"or in AWS; then the deletion continues",
 	}
 }
 

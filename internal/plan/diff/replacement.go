@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 // Replacement is the policy for load balancers that the plan would replace.
 type Replacement struct {
 	Policy replacement.Policy
-	By     string    // where the policy is declared: "Ingress shop/web, metadata.annotations[…]"
+	By     string    // where the policy is declared: "Ingress shop/web (metadata.annotations[…])"
 	Now    time.Time // by which replacement.Policy.Keep is measured
 }
 
@@ -95,8 +96,8 @@ func (d *differ) refuseReplacements(refused []refusal) {
 		why.value("scheme", r.stays.Scheme, r.wanted.Scheme)
 		guard := replacementRefused(r.stays.Name, why, d.opt.Replacement.By)
 		if r.lacks != "" {
-			guard.Text = "load balancer " + r.stays.Name + " stays as it is: its successor (" + strings.Join(why, ", ") +
-				") would lack " + r.lacks + ", which cannot be decided now"
+			guard.Text = fmt.Sprintf("load balancer %q stays as it is: its successor (%s) would lack %s, which cannot be "+
+				"decided now", r.stays.Name, strings.Join(why, ", "), r.lacks)
 			guard.Remedy = "see the other events of the objects of the load balancer"
 		}
 		if r.stays.Type != r.wanted.Type {
@@ -117,9 +118,9 @@ func (d *differ) refuseReplacements(refused []refusal) {
 func replacementRefused(name string, why reasons, by string) *plan.Guard {
 	return &plan.Guard{
 		Code: diag.ReplacementRefused,
-		Text: "load balancer " + name + " stays as it is: the edit (" + strings.Join(why, ", ") + ") would replace it by a " +
-			"load balancer with another DNS name, and the replacement policy of " + by + " refuses that",
-		Remedy: "undo the edit, or, to consent to the replacement, set this policy to refuse,except=" + name,
+		Text: fmt.Sprintf("load balancer %q stays as it is: the edit (%s) would replace it by a load balancer with another "+
+			"DNS name, and the replacement policy of %s refuses this replacement", name, strings.Join(why, ", "), by),
+		Remedy: fmt.Sprintf("undo the edit, or, to consent to the replacement, set this policy to %q", "refuse,except="+name),
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 var replacementTime = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func underPolicy(p replacement.Policy) Options {
-	return Options{Replacement: Replacement{Policy: p, By: "Ingress shop/web-front, " +
-		"metadata.annotations[replacement-policy]", Now: replacementTime}}
+	return Options{Replacement: Replacement{Policy: p, By: "Ingress shop/web-front " +
+		"(metadata.annotations[replacement-policy])", Now: replacementTime}}
 }
 
 // refusedIn is the one step of a plan that is refused.
@@ -41,10 +41,11 @@ func TestRefusedReplacementAppliesRestOfEdit(t *testing.T) {
 	s := refusedIn(t, p)
 	wantGuard := plan.Guard{
 		Code: diag.ReplacementRefused,
-		Text: "load balancer k8s-shop-webfront-internet stays as it is: the edit (scheme internet-facing → internal) would " +
-			"replace it by a load balancer with another DNS name, and the replacement policy of Ingress shop/web-front, " +
-			"metadata.annotations[replacement-policy] refuses that",
-		Remedy: "undo the edit, or, to consent to the replacement, set this policy to refuse,except=k8s-shop-webfront-internet",
+		Text: `load balancer "k8s-shop-webfront-internet" stays as it is: the edit (scheme internet-facing → internal) would ` +
+			"replace it by a load balancer with another DNS name, and the replacement policy of Ingress shop/web-front " +
+			"(metadata.annotations[replacement-policy]) refuses this replacement",
+		Remedy: "undo the edit, or, to consent to the replacement, set this policy to " +
+			`"refuse,except=k8s-shop-webfront-internet"`,
 	}
 	if *s.Guard != wantGuard || s.Action != plan.Replace {
 		t.Errorf("%s %s: %+v", s.Action, s.ID, s.Guard)

@@ -31,7 +31,7 @@ func (d *differ) wantedTrustStores() {
 			}
 			put := d.upload(plan.Create, w)
 			s := d.step(plan.Create, r, plan.Normal, awsop.CreateTrustStore{TrustStore: w},
-				fmt.Sprintf("certificates of authorities: %d", strings.Count(w.Bundle, "-----BEGIN ")))
+				fmt.Sprintf("CA certificates: %d", strings.Count(w.Bundle, "-----BEGIN ")))
 			s.Need(put)
 			d.made[r] = s.ID
 			continue

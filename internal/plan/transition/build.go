@@ -225,14 +225,14 @@ func Authenticates(as []stack.Action) bool {
 	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.OIDC != nil || a.Cognito != nil || a.JWT != nil })
 }
 
-// modify gives an observed rule the wanted actions and transforms.
+// modify gives an observed rule the wanted conditions, actions and transforms.
 func (b *builder) modify(p *Pair, after []ID) ID {
 	needs := append([]ID{b.moved}, b.awaited.of(p.awaits)...)
 	return b.modifyRule(p, *p.Want, Change{Why: b.Targets.changes(p), Needs: needs, After: after,
 		Releases: p.Have.Actions})
 }
 
-// modifyRule gives a rule the actions and transforms of another.
+// modifyRule gives a rule the wanted conditions, and the actions and transforms of another rule.
 func (b *builder) modifyRule(p *Pair, to stack.Rule, c Change) ID {
 	op := awsop.ModifyRule{Ref: p.ref(), Rule: *p.Want}
 	if p.Have != nil {

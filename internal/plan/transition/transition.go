@@ -1,8 +1,7 @@
 // Package transition computes the changes that lead from the observed to the wanted rules and default actions of one
 // listener. A request that gets the same answer before and after gets it at every moment between. Compute is pure: it
 // returns batches of changes with their dependencies. Package diff decides which rules are wanted, which may be
-// deleted, and their tags, and turns changes into steps. transition imports only the standard library, naming, plan,
-// stack, traffic, and awsop and canonical of plan.
+// deleted, and their tags, and turns changes into steps. transition does no I/O.
 //
 // In whatever order the dependencies allow the changes, no request notices them:
 //

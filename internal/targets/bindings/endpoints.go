@@ -245,12 +245,13 @@ func (x PortEndpoints) identified(ctx context.Context, all registrar.Endpoints) 
 		}
 	}
 	if len(missing) > 0 {
-		note(fmt.Sprintf("the controller does not register endpoints without a QUIC server id. Their pods lack annotation "+
-			"%s, or were created before it or before label %s=enabled of their namespace, or were created while no "+
-			"webhook answered",
+		note(fmt.Sprintf("the controller does not register endpoints whose pods have no QUIC server id. When a pod is "+
+			"created, the controller's webhook gives it an id if the pod has annotation %s and its namespace has label "+
+			"%s=enabled",
 			serverid.Annotation, serverid.NamespaceLabel),
 			fmt.Sprintf("set the annotation in the pod template to the names of the containers that serve QUIC, label the "+
-				"namespace, and run kubectl rollout restart; the server must use the id in %s in its connection ids",
+				"namespace, and run kubectl rollout restart; the QUIC server must put the value of environment variable %s into "+
+				"its connection ids",
 				x.QUICVariable))
 	}
 	if len(repeated) > 0 {

@@ -84,10 +84,13 @@ func PodAddresses(pods []*corev1.Pod) map[string]bool {
 	return out
 }
 
+// shownTargets is how many targets a message names.
+const shownTargets = 10
+
 // TargetsStay returns the note that targets stay registered that the binding may not have registered.
 func TargetsStay(o *v1beta1.TargetGroupBinding, keys []string, why string) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetsKept,
-		fmt.Sprintf("%d targets, such as %s, stay registered: %s", len(keys), keys[0], why),
+		fmt.Sprintf("these targets stay registered: %s (%s)", diag.First(keys, shownTargets, ", "), why),
 		"deregister them in AWS if nothing needs them")
 }
 

@@ -93,7 +93,7 @@ func claimedPod(ctx context.Context, c Cluster, namespace string, e *discoveryv1
 	case Ended(pod):
 		return pod, "its pod has ended", false
 	case !HasAddress(pod, e.Addresses[0]):
-		return pod, "its address is none of its pod's", true
+		return pod, "the pod does not have this address", true
 	}
 	return pod, "", false
 }

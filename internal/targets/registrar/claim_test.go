@@ -35,7 +35,7 @@ func claiming(e discoveryv1.Endpoint, ipv6 bool) *discoveryv1.EndpointSlice {
 const (
 	itsAddress   = "10.0.0.1"
 	podEnded     = "its pod has ended"
-	podElsewhere = "its address is none of its pod's"
+	podElsewhere = "the pod does not have this address"
 )
 
 // claimed is pod a as a cluster knows it: with itsAddress and 2001:db8::1, on a node with 10.0.9.9 and 2001:db8::9.

@@ -81,7 +81,7 @@ func NotAt(ctx context.Context, c Cluster, e Endpoint) (why string) {
 	case Ended(pod):
 		return "its pod has ended"
 	case !HasAddress(pod, e.ID):
-		return "its address is none of its pod's"
+		return "the pod does not have this address"
 	}
 	return ""
 }

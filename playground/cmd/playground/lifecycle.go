@@ -178,7 +178,7 @@ func newLogs(s *settings) *cobra.Command {
 	tail := 200
 	c := &cobra.Command{
 		Use:   "logs [controller|simulator|nodes|apiserver|controller-manager|scheduler|etcd]",
-		Short: "Print the log of a component (default: controller)",
+		Short: "Print the log of a component (default: controller; with several replicas, also controller-2 and so on)",
 		Args:  cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			dir, err := s.dir()

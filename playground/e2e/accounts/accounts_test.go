@@ -125,7 +125,7 @@ spec:
 		"apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n---\n"+binding(namespace)+
 		scene.Backend(namespace, "web", 2))
 	if refusal := c.ApplyRefused(t, binding("other")); !strings.Contains(refusal,
-		"bindings of namespace other may not name role "+role) {
+		"TargetGroupBindings of namespace other are not allowed to assume role "+role) {
 		t.Errorf("a binding of another namespace: %s", refusal)
 	}
 	targets(t, c, other, arn, 2)

@@ -89,7 +89,7 @@ func TestRow12KubectlPrintsTheLogsOfTheController(t *testing.T) {
 		return errors.New("no pod has one with the line")
 	})
 	if out, err := c.TryKubectl(t, "logs", "-n", "kube-system", pods[0], "--since=1h"); err == nil ||
-		!strings.Contains(out+err.Error(), "the times of lines are not kept here") {
+		!strings.Contains(out+err.Error(), "the playground stores no times of log lines") {
 		t.Errorf("kubectl logs --since: %s %v", out, err)
 	}
 	if out, err := c.TryKubectl(t, "exec", "-n", "kube-system", pods[0], "--", "ls"); err == nil ||

@@ -115,7 +115,7 @@ var reports = []report{
 	}, answers: []answer{{"Gateway", "edge", "https", "/", "web.example.com"}}},
 	{file: "36-one-name-for-two", invalid: true, events: []told{{"Service", "edge-two", []string{
 		"shared-edge belongs to Service twn/edge-one", "[NameTaken]"}}}, never: []string{"delete what holds it"},
-		lint: []string{"load balancer name shared-edge is taken: Service twn/edge-one"}, plan: []string{"[NameTaken]"},
+		lint: []string{`load balancer name "shared-edge" is taken: Service twn/edge-one`}, plan: []string{"[NameTaken]"},
 		answers: []answer{{"Service", "edge-one", "http", "/", ""}}, check: noTargetGroupOfSecond},
 	{file: "40-rules-of-the-pods-by-hand", events: []told{
 		{"Service", "edge", []string{"manage-backend-security-group-rules has no effect without"}}}, lint: []string{

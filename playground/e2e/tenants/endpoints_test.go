@@ -137,7 +137,7 @@ func TestEndpointsOfTenantReachHisPodsOnly(t *testing.T) {
 		for _, want := range []string{node + ":10250 (the address of node ", "10.0.0.10:5432 (not allowed",
 			"10.0.0.2:53 (not allowed", victim + ":8080 (not allowed",
 			"pod epvic/" + victimPod + " (its pod is in another namespace)", "pod epmal/" + minePod +
-				" (its address is none of its pod's)", "pod epmal/ghost (its pod does not exist)",
+				" (the pod does not have this address)", "pod epmal/ghost (its pod does not exist)",
 			"--endpoints-without-pods=epmal=CIDR"} {
 			if !strings.Contains(told, want) {
 				return fmt.Errorf("not told %q in\n%s", want, told)

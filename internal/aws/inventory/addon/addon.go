@@ -166,8 +166,9 @@ func (a *AddOns) Observe(ctx context.Context, o *awsop.Observed, desired *stack.
 		refuse(o, awsop.AddOnShield, plan.Guard{
 			Code: diag.NotSubscribed,
 			Text: "the account does not subscribe to Shield Advanced, so Shield Advanced does not protect the load balancer",
-			Remedy: "subscribe the account to Shield Advanced, or set annotation shield-advanced-protection of an Ingress, or " +
-				"shieldConfiguration.enabled of a Gateway's LoadBalancerConfiguration, to false",
+			Remedy: "subscribe the account to Shield Advanced, or switch the protection off: annotation " +
+				"shield-advanced-protection: \"false\" of an Ingress, or shieldConfiguration.enabled: false in the " +
+				"LoadBalancerConfiguration of a Gateway",
 		})
 	}
 }

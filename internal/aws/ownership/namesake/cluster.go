@@ -187,6 +187,6 @@ func (s *Shared) changed() {
 // SharedText returns the sentence about a finding.
 func SharedText(of, evidence string) string {
 	return fmt.Sprintf("another cluster of the account has the same --cluster-name, and its controller manages %s, "+
-		"which has the tags of this cluster: %s; what no object of this cluster "+
-		"claims counts as the other cluster's, and is not deleted", of, evidence)
+		"which has the tags of this cluster: %s; resources that no object of this "+
+		"cluster claims count as the other cluster's, and are not deleted", of, evidence)
 }

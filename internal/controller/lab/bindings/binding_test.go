@@ -92,7 +92,8 @@ func TestBindingWithForbiddenRoleIsUnservedAndKeepsRules(t *testing.T) {
 	l.Must(l.Client.Update(t.Context(), b))
 	l.Restart()
 	l.Settle()
-	l.ToldOnce("bindings of namespace shop may not name role arn:aws:iam::210987654321:role/targets")
+	l.ToldOnce("TargetGroupBindings of namespace shop are not allowed to assume role " +
+		"arn:aws:iam::210987654321:role/targets")
 	if l.Get(b, "bound"); !meta.IsStatusConditionFalse(b.Status.Conditions, "Ready") {
 		t.Errorf("%+v", b.Status.Conditions)
 	}

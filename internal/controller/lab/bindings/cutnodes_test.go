@@ -71,7 +71,8 @@ func TestCacheWithoutSomeNodesDeregistersNothing(t *testing.T) {
 				if c.expect("cut off", want); struck() == 0 {
 					t.Error("nothing was cut off")
 				}
-				told := strings.Contains(strings.Join(c.Events, "\n"), "the cache has no nodes, and reading them from the API server failed: ")
+				told := strings.Contains(strings.Join(c.Events, "\n"),
+					"the cache lacks nodes, and reading them from the API server failed: ")
 				if denied := way == "list cut off, denied"; told != denied {
 					t.Errorf("told of the cause %t:\n%s", told, strings.Join(c.Events, "\n"))
 				}

@@ -73,7 +73,7 @@ var extraSlices = map[string]struct {
 	}, "10.0.128.50:8080 of pod victim/db (its pod is in another namespace)"},
 	"a pod as the own one": {func() *discoveryv1.EndpointSlice {
 		return lab.HandSlice("forged", 8080, lab.At("10.0.128.50", "shop", "mine"))
-	}, "10.0.128.50:8080 of pod shop/mine (its address is none of its pod's)"},
+	}, "10.0.128.50:8080 of pod shop/mine (the pod does not have this address)"},
 	"a pod that does not exist": {func() *discoveryv1.EndpointSlice {
 		return lab.HandSlice("ghost", 8080, lab.At("10.0.128.50", "shop", "ghost"))
 	}, "10.0.128.50:8080 of pod shop/ghost (its pod does not exist)"},
@@ -91,7 +91,7 @@ var extraSlices = map[string]struct {
 		s := lab.HandSlice("two", 8080, lab.At("10.0.128.51", "shop", "mine"))
 		s.Endpoints[0].Addresses = append(s.Endpoints[0].Addresses, "10.0.128.50")
 		return s
-	}, "10.0.128.50:8080 of pod shop/mine (its address is none of its pod's)"},
+	}, "10.0.128.50:8080 of pod shop/mine (the pod does not have this address)"},
 	"an IPv6 address": {func() *discoveryv1.EndpointSlice {
 		s := lab.HandSlice("six", 8080, lab.At("fd00:1::7", "", ""))
 		s.AddressType = discoveryv1.AddressTypeIPv6

@@ -93,7 +93,7 @@ func TestOnlyPodsAndAllowedAddressesAreTargets(t *testing.T) {
 				"Service shop/web FailedNetworkReconcile: endpoints without Pod are not registered: ",
 				"10.0.128.10:10250 (the address of node a)", "--endpoints-without-pods=shop=CIDR",
 				"10.0.128.50:8080 of pod victim/db (its pod is in another namespace)",
-				"10.0.128.50:8080 of pod shop/mine (its address is none of its pod's)",
+				"10.0.128.50:8080 of pod shop/mine (the pod does not have this address)",
 				"10.0.128.50:8080 of pod shop/ghost (its pod does not exist)", "[" + string(diag.EndpointNotAllowed) + "]"} {
 				if !strings.Contains(events, text) {
 					t.Errorf("not told: %s\n%s", text, events)

@@ -63,7 +63,7 @@ func TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods(t *testing.T) {
 	if got := strings.Count(events, "[PodsUnidentified]"); got != 4 {
 		t.Errorf("%d events", got)
 	}
-	for _, text := range []string{"the controller does not register endpoints without a QUIC server id",
+	for _, text := range []string{"the controller does not register endpoints whose pods have no QUIC server id",
 		"the controller does not register endpoints with the QUIC server id of another pod"} {
 		if strings.Count(events, text) != 2 { // on the binding and on its Service
 			t.Errorf("%q is not reported once on each:\n%s", text, events)

@@ -46,7 +46,7 @@ func TestInvalidBindingKeepsOnlyRulesThatMayBeItsOwn(t *testing.T) {
 		"a port by name of nobody knows whom": {func(b *v1beta1.TargetGroupBinding) {
 			byName(b)
 			b.Spec.IamRoleArnToAssume = "arn:aws:iam::210987654321:role/targets"
-		}, "may not name role", "RoleNotAllowed", []string{lab.Peer + " 7070-7070", lab.Peer + " 8080-8080"}},
+		}, "not allowed to assume role", "RoleNotAllowed", []string{lab.Peer + " 7070-7070", lab.Peer + " 8080-8080"}},
 		"a finalizer that a policy forbids": {func(b *v1beta1.TargetGroupBinding) { b.Finalizers = nil },
 			"a policy forbids it", "FinalizerNotAdded", []string{lab.Peer + " 8080-8080"}},
 	} {

@@ -136,7 +136,7 @@ func TestAHealthCheckFollowsTheReadinessProbeOfThePods(t *testing.T) {
 				pods(probedPod("exec", 3, corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"ok"}}})),
 				"ModifyTargetGroup")
 			if events := strings.Join(l.Events, "\n"); !strings.Contains(events, "[UnusableReadinessProbe]") ||
-				!strings.Contains(events, "is of kind exec, which health checks of this target group do not have") {
+				!strings.Contains(events, "is of kind exec, and health checks of this target group cannot use") {
 				t.Error("no event tells why:", l.Events)
 			}
 		})

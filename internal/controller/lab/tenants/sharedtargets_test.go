@@ -202,7 +202,7 @@ func TestForgedRecordDeregistersNoTargetsOfOtherClusters(t *testing.T) {
 			} else {
 				l.WantTargets(arn, append(others, "10.0.128.50:8080")...)
 			}
-			if c.checkpointed && !l.Saw("TargetGroupBinding shop/bound", "10.0.1.78:80, stay registered") {
+			if c.checkpointed && !l.Saw("TargetGroupBinding shop/bound", "stay registered: 10.0.1.78:80") {
 				t.Errorf("no note:\n%s", strings.Join(l.Events, "\n"))
 			}
 			l.Scale("web", "10.0.128.51") // of which a record is saved

@@ -377,7 +377,8 @@ func (l *Listener) supportedKinds(family Family, known protocol, fail func(gatew
 				name = string(*k.Group) + "/" + name
 			}
 			fail(gatewayv1.ListenerReasonInvalidRouteKinds,
-				"routes of kind %s cannot attach to a listener of protocol %s of this Gateway", name, l.Protocol)
+				"allowedRoutes.kinds contains %s, which cannot attach to a listener of protocol %s of this Gateway", name,
+				l.Protocol)
 			continue
 		}
 		add(k.Kind)

@@ -146,7 +146,7 @@ func (t *translation) service(k groupKey, at string, s *site) *backend {
 	if !ok {
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Unable to find service port for port %d", k.port))
 		return absent(".port", fmt.Sprintf("Service %s/%s has no port %d", k.namespace, k.name, k.port),
-			"name one of its ports: "+serviceport.Describe(svc))
+			"use one of the Service's ports: "+serviceport.Describe(svc))
 	}
 	t.noteAnnotations(svc)
 	b := t.ofService(svc, port, at, s)

@@ -268,8 +268,8 @@ func (b *balancer) noteCutover(m *member) {
 	if m.Settings.Attributes[deletionProtection].Value == "true" {
 		remedy += "; before that, set " + deletionProtection + "=false on the Service, as its load balancer is protected"
 	}
-	b.Find(migrate.Note, m.Object, "spec.type", "its load balancer serves together with the Gateway's until the Service "+
-		"no longer requests one; the Service stays as the backend of the routes", remedy)
+	b.Find(migrate.Note, m.Object, "spec.type", "the load balancers of the Service and of the Gateway both serve until "+
+		"you change the type of the Service; the Service stays, because the routes use it as backend", remedy)
 	if m.nodes && m.service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
 		b.Find(migrate.Warning, m.Object, "spec.externalTrafficPolicy",
 			"nodes are checked on the health check node port, which the API server gives to Services of type LoadBalancer "+
