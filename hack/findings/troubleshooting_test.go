@@ -50,7 +50,7 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 		{"no LoadBalancer objects are written", "internal/controller/lbstatus/flush.go"},
 		{"security groups have the tag …, and exactly one should", "internal/targets/sgsync/choose.go"},
 		{"TargetGroup … is already bound to TargetGroupBinding ", "internal/targets/bindings/conflict.go"},
-		{"… (…) is a duplicate: ", "internal/plan/diff/duplicate.go"},
+		{"\"…\" (…) is a duplicate: ", "internal/plan/diff/duplicate.go"},
 		{"…: … has no effect, because ", "internal/compile/merge/merge.go"},
 		{"the controller does not delete load balancer … yet: …, and more load balancers than usual ",
 			"internal/controller/stacks/plan.go"},
@@ -59,7 +59,7 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 			t.Errorf("docs/troubleshooting.md does not tell of %q", tc.text)
 		}
 		whole := regexp.MustCompile(`"\s*\+\s+"`).ReplaceAllString(read(tc.file), "") // strings of several lines
-		source := strings.NewReplacer("%s of %s", "%s", "%d", "%s").Replace(whole)
+		source := strings.NewReplacer("%s of %s", "%s", "%d", "%s", "%q", `"%s"`).Replace(whole)
 		if !strings.Contains(source, strings.ReplaceAll(tc.text, "…", "%s")) {
 			t.Errorf("%s does not say %q", tc.file, tc.text)
 		}

@@ -68,10 +68,10 @@ func (b *build) checkAdoptedScheme() {
 		return
 	}
 	s, has := b.settings.adopted, b.f.Existing.Scheme
-	text := fmt.Sprintf("load balancer %s is %s, and the object declares no scheme, so its scheme is %s", s.Value, has,
+	text := fmt.Sprintf("load balancer %q is %s, and the object declares no scheme, so its scheme is %s", s.Value, has,
 		b.lb.Scheme)
 	if b.settings.scheme.Set {
-		text = fmt.Sprintf("load balancer %s is %s, and the object declares scheme %s", s.Value, has, b.lb.Scheme)
+		text = fmt.Sprintf("load balancer %q is %s, but the object declares scheme %s", s.Value, has, b.lb.Scheme)
 	}
 	b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.LoadBalancerUnfit, text,
 		"declare scheme "+has+", or name another one"))

@@ -120,9 +120,9 @@ func (c *compiler) noteKept(b *build) {
 	for i := range b.members {
 		if m := &b.members[i]; !m.State.LeftOut() {
 			b.note(i, diag.New(m.Object, "", diag.SettingsWait,
-				fmt.Sprintf("the load balancer's settings, ports and certificates do not change, because the last valid version "+
-					"of %s is unknown, and the present one is invalid or has annotation dry-run; rules and targets are still "+
-					"updated", names),
+				fmt.Sprintf("the load balancer's settings, ports and certificates do not change while the current version "+
+					"of %s is invalid or has annotation dry-run, because its last valid version is unknown; rules and targets "+
+					"are still updated", names),
 				fmt.Sprintf("correct %s (lbc lint and events show the mistakes), or remove annotation dry-run there", names)))
 		}
 	}

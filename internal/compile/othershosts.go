@@ -201,8 +201,8 @@ func (b *build) takesHost(i int, names []string, edited bool, source intent.Sour
 			continue
 		}
 		d := diag.New(b.members[i].Object, source.Place(), diag.CertificateRefused,
-			fmt.Sprintf("the certificate also covers %s, a host of %s on the same load balancer; clients of this host would "+
-				"get the certificate, so the controller does not use it", name, b.members[j].Object),
+			fmt.Sprintf("the certificate also covers %s, a host of %s on the same load balancer; the controller does not use "+
+				"this certificate, because clients of that host would get it", name, b.members[j].Object),
 			"use a certificate that covers only hosts of this object, or a certificate that ACM issued, or move the object to "+
 				"its own group").In(diag.Certificate)
 		return &d

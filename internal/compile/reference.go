@@ -34,7 +34,7 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 		return true
 	}
 	if owner == nil {
-		b.refuse(i, arn, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, because this "+
+		b.refuse(i, arn, source, fmt.Sprintf("objects of namespace %s may not forward to target group %q, because this "+
 			"target group does not belong to this cluster", o.Namespace, name),
 			fmt.Sprintf("the administrator of the controller can allow it with --external-target-groups=%s=%s",
 				o.Namespace, name))

@@ -132,7 +132,7 @@ func waysToConsent(cluster, namespace, name string) string {
 // otherScheme is the finding that a load balancer of others has another scheme than the object declares.
 func (b *build) otherScheme(lb *facts.NamedLoadBalancer, scheme string) diag.Diagnostic {
 	return diag.New(diag.Object{}, "", diag.LoadBalancerUnfit,
-		fmt.Sprintf("load balancer %s is %s, and the object declares scheme %s", lb.Name, lb.Scheme, scheme),
+		fmt.Sprintf("load balancer %q is %s, but the object declares scheme %s", lb.Name, lb.Scheme, scheme),
 		"name another load balancer, or declare no scheme")
 }
 

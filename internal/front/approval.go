@@ -68,7 +68,7 @@ func Approval(w Input, desired *stack.Stack, o awsop.Observed, allowed consent.B
 	}
 	return policy.RefuseAll(plan.Guard{Code: diag.PlanNotApproved, Text: text,
 		Remedy: fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects that ask "+
-			"for an approval, such as %s; to apply plans without approval, remove the annotation from all "+
+			"for an approval, such as %s; to apply plans without approval, remove this annotation from all "+
 			"objects of the load balancer", by, digest, asks)}), nil
 }
 
@@ -163,7 +163,7 @@ func takeover(remedy string, o awsop.Observed) plan.Policy {
 			}
 			return plan.Guard{Code: diag.TakeoverNotApproved,
 				Text: fmt.Sprintf("these steps of the plan wait for an approval, because they change or delete existing parts of "+
-					"the adopted load balancer: %s; the controller executes the other steps. The plan, with these steps: %s",
+					"the adopted load balancer: %s; the controller executes the other steps. The whole plan: %s",
 					diag.First(names, shownSteps, ", "), p.Summary()),
 				Remedy: remedy}
 		}))

@@ -66,7 +66,8 @@ func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 		}), true, false, false, false},
 		"another's": {balancer(func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }), false, false, false, false},
 	} {
-		w := front.Load(objects.FromObjects([]any{c.svc}), stack.ID{Namespace: "shop", Name: "web"})
+		key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}}
+		w := front.Load(objects.FromObjects([]any{c.svc}), key.ID).Governed(key, nil)
 		if w.Declared != c.wanted || (len(w.Members) == 1) != c.wanted || (len(w.Leaving) == 1) != c.leaving ||
 			w.Nothing() != (!c.wanted && !c.leaving) {
 			t.Errorf("%s: %+v", name, w)

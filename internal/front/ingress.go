@@ -61,6 +61,10 @@ func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	for _, i := range g.Inactive {
 		w.Leaving = append(w.Leaving, i)
 	}
+	w.protection = func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool]) {
+		some := slices.DeleteFunc(g.Protecting(), func(i *networkingv1.Ingress) bool { return !counts(i) })
+		return ingress.DeletionProtection(v, some), ingress.FrontendProtection(some)
+	}
 	if w.Declared {
 		w.LoadBalancer = ingress.Translate(v, f.Config, g)
 		f.References.load(v, &w.LoadBalancer, w.Members)
@@ -68,13 +72,6 @@ func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 		return w
 	}
 	w.Findings = g.Diagnostics
-	w.protection = func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool]) {
-		some := g
-		some.Inactive = slices.DeleteFunc(slices.Clone(g.Inactive), func(i *networkingv1.Ingress) bool { return !counts(i) })
-		return ingress.DeletionProtection(v, some), ingress.FrontendProtection(some)
-	}
-	w.key = stack.Key{Owner: stack.Ingress, ID: id}
-	w.protect()
 	return w
 }
 

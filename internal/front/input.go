@@ -35,8 +35,8 @@ type Input struct {
 	Group     []intent.Member
 	// Findings are diagnostics in addition to those of LoadBalancer's members.
 	Findings diag.List
-	// Protected says where objects of Leaving declare deletion protection, by identity of the load balancer.
-	// LiftProtection are the identities for which they switch it off.
+	// Protected says where objects declare deletion protection of a load balancer that nothing declares, by its identity.
+	// LiftProtection are the identities of load balancers that are no longer declared, for which objects switch it off.
 	Protected      map[string]string
 	LiftProtection []string
 	// ClassOwnership are the ownerships that the classes of objects declare, by namespace/name of the object. ClassOfGroup
@@ -216,18 +216,18 @@ func (w *Input) protect() {
 }
 
 // declareProtection sets Protected and LiftProtection from the deletion protection that is declared for a load balancer
-// and for its frontend. The protection of a load balancer extends to its frontend.
+// and for its frontend. The protection of a load balancer whose objects leave extends to its frontend.
 func (w *Input) declareProtection(balancer, frontend intent.Field[bool]) {
-	if balancer.Value && !frontend.Value {
+	if balancer.Value && !frontend.Value && !w.Declared {
 		frontend = balancer
 	}
 	w.Protected = map[string]string{}
 	for id, f := range map[string]intent.Field[bool]{stack.LoadBalancerIdentity: balancer,
 		stack.FrontendIdentity: frontend} {
 		switch {
-		case f.Value:
+		case f.Value && !w.Declared:
 			w.Protected[id] = f.Source.Object().String() + ", " + f.Source.Path()
-		case f.Set:
+		case f.Set && !f.Value:
 			w.LiftProtection = append(w.LiftProtection, id)
 		}
 	}

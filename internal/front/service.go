@@ -57,8 +57,6 @@ func (f Service) Load(v *objects.View, id stack.ID) Input {
 			some.Leaving = slices.DeleteFunc(slices.Clone(g.Leaving), func(svc *corev1.Service) bool { return !counts(svc) })
 			return service.DeletionProtection(f.Config, some), frontend
 		}
-		w.key = stack.Key{Owner: stack.Service, ID: id}
-		w.protect()
 	}
 	return w
 }

@@ -200,11 +200,13 @@ func (w Input) Part(key stack.Key, p shard.Placement) Input {
 	if n > 0 && !p.Uses(n) {
 		marked := func(o metav1.Object) bool { return slices.Contains(naming.StacksOfFinalizers(key.Owner, o), key.ID) }
 		emptied := slices.DeleteFunc(slices.Clone(w.Members), func(o metav1.Object) bool { return !marked(o) })
-		return Input{
+		part := Input{
 			Leaving: append(slices.Clone(emptied), w.Leaving...), Emptied: emptied, Shards: w.Shards, Placement: p,
 			ClassOwnership: w.ClassOwnership, ClassOfGroup: w.ClassOfGroup, Authority: w.Authority, SetAside: w.SetAside,
-			key: w.key, joined: w.joined, remembered: w.remembered,
+			key: w.key, joined: w.joined, remembered: w.remembered, protection: w.protection,
 		}
+		part.protect()
+		return part
 	}
 	here, elsewhere := p.HostsOn(n)
 	w.Placement, w.Group = p, w.LoadBalancer.Members

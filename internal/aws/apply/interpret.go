@@ -85,7 +85,7 @@ func (r *run) interpretProtected(s plan.Step, e awsclient.Error, err error) Outc
 		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond),
 			On: "the deletion protection to be read again", Err: err}
 	}
-	g := diff.Protected(nameOf(r.resolve(s.Op.About().Refs[0])))
+	g := diff.Protected(s.Resource.ID, nameOf(r.resolve(s.Op.About().Refs[0])))
 	d := diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)
 	d.RequestID = e.RequestID
 	return Outcome{State: Prevented, Problem: d, Err: err}

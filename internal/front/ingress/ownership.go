@@ -26,7 +26,7 @@ func ClassOwnership(v *objects.View, g Group) map[string]string {
 		}
 	}
 	for _, ing := range g.Inactive {
-		if c, ok := classOfDeleting(v, ing); ing.DeletionTimestamp != nil && ok && c.Spec.Controller == Controller &&
+		if c, ok := classOf(v, ing); ing.DeletionTimestamp != nil && ok && c.Spec.Controller == Controller &&
 			c.Spec.Parameters != nil {
 			if p, ok := v.IngressClassParams(c.Spec.Parameters.Name); ok {
 				note(ing, p)

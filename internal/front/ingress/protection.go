@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"slices"
 	"strconv"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -13,27 +14,32 @@ import (
 
 const deletionProtection = "deletion_protection.enabled"
 
-// DeletionProtection returns the deletion protection that the members which leave a group declare for its load
-// balancer, which is deleted with the last of them. Class parameters take precedence over the annotation, and true over
-// false. It is not set if no member declares it. Only members that are being deleted count; those that moved away do
-// not.
-func DeletionProtection(v *objects.View, g Group) intent.Field[bool] {
-	return declaredBy(g, func(ing *networkingv1.Ingress) intent.Field[bool] { return protection(v, ing) })
+// Protecting returns the Ingresses of a group whose declarations of deletion protection count: the members, or of a
+// group without members those that are being deleted. Those that moved to another group do not count.
+func (g Group) Protecting() []*networkingv1.Ingress {
+	if members := slices.Concat(g.Active, g.Former); len(members) > 0 {
+		return members
+	}
+	return slices.DeleteFunc(slices.Clone(g.Inactive),
+		func(i *networkingv1.Ingress) bool { return i.DeletionTimestamp == nil })
+}
+
+// DeletionProtection returns the deletion protection that Ingresses declare for the load balancer of their group. Class
+// parameters take precedence over the annotation, and true over false. It is not set if no Ingress declares it.
+func DeletionProtection(v *objects.View, from []*networkingv1.Ingress) intent.Field[bool] {
+	return declaredBy(from, func(ing *networkingv1.Ingress) intent.Field[bool] { return protection(v, ing) })
 }
 
 // FrontendProtection returns the same for the network load balancer in front of the group's load balancer.
-func FrontendProtection(g Group) intent.Field[bool] {
-	return declaredBy(g, func(ing *networkingv1.Ingress) intent.Field[bool] {
+func FrontendProtection(from []*networkingv1.Ingress) intent.Field[bool] {
+	return declaredBy(from, func(ing *networkingv1.Ingress) intent.Field[bool] {
 		return annotated(ing, annotation.FrontendAttributes)
 	})
 }
 
-func declaredBy(g Group, read func(*networkingv1.Ingress) intent.Field[bool]) intent.Field[bool] {
+func declaredBy(from []*networkingv1.Ingress, read func(*networkingv1.Ingress) intent.Field[bool]) intent.Field[bool] {
 	var out intent.Field[bool]
-	for _, ing := range g.Inactive {
-		if ing.DeletionTimestamp == nil {
-			continue
-		}
+	for _, ing := range from {
 		if f := read(ing); f.Set && (!out.Set || f.Value) {
 			out = f
 		}
@@ -42,7 +48,7 @@ func declaredBy(g Group, read func(*networkingv1.Ingress) intent.Field[bool]) in
 }
 
 func protection(v *objects.View, ing *networkingv1.Ingress) intent.Field[bool] {
-	if c, ok := classOfDeleting(v, ing); ok && c.Spec.Controller == Controller && c.Spec.Parameters != nil {
+	if c, ok := classOf(v, ing); ok && c.Spec.Controller == Controller && c.Spec.Parameters != nil {
 		if f := classProtection(v, c.Spec.Parameters.Name); f.Set {
 			return f
 		}
@@ -50,9 +56,9 @@ func protection(v *objects.View, ing *networkingv1.Ingress) intent.Field[bool] {
 	return annotated(ing, annotation.LoadBalancerAttributes)
 }
 
-// classOfDeleting is the class that Classify returned before the deletion; there is none if the legacy annotation
+// classOf is the class that Classify returns, or returned before the deletion; there is none if the legacy annotation
 // decides.
-func classOfDeleting(v *objects.View, ing *networkingv1.Ingress) (*networkingv1.IngressClass, bool) {
+func classOf(v *objects.View, ing *networkingv1.Ingress) (*networkingv1.IngressClass, bool) {
 	if _, legacy := ing.Annotations[LegacyClassAnnotation]; legacy {
 		return nil, false
 	}

@@ -63,7 +63,8 @@ func TestDeletionProtectionIsDeclaredByClassThenAnnotation(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			f := DeletionProtection(objects.FromObjects([]any{tc.class, params}), Group{Inactive: tc.inactive})
+			f := DeletionProtection(objects.FromObjects([]any{tc.class, params}),
+				Group{Inactive: tc.inactive}.Protecting())
 			if f.Set != tc.set || f.Value != tc.on {
 				t.Errorf("declared %t (set %t), want %t (set %t)", f.Value, f.Set, tc.on, tc.set)
 			}
@@ -79,7 +80,7 @@ func TestFrontendAttributesDeclareFrontendProtection(t *testing.T) {
 		string(annotation.LoadBalancerAttributes): "deletion_protection.enabled=false",
 		string(annotation.FrontendAttributes):     "deletion_protection.enabled=true",
 	}
-	f := FrontendProtection(Group{Inactive: []*networkingv1.Ingress{leaving}})
+	f := FrontendProtection(Group{Inactive: []*networkingv1.Ingress{leaving}}.Protecting())
 	if !f.Set || !f.Value || f.Source.Path() != annotation.FrontendAttributes.Path() {
 		t.Errorf("%+v", f)
 	}

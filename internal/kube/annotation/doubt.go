@@ -227,7 +227,10 @@ func (r Reader) NoteUnneeded(fromOthers ...Key) {
 			code, why = diag.GuardNotApplied, why+"; requests are not authenticated"
 		}
 		for _, k := range slices.Sorted(maps.Keys(o.annotations)) {
-			if _, known := Lookup(Key(k)); known && strings.HasPrefix(k, string(n.family)) && Key(k) != n.needed {
+			_, known := Lookup(Key(k))
+			// The end of its deletion protection has an effect on a former frontend, which can then be deleted.
+			if known && strings.HasPrefix(k, string(n.family)) && Key(k) != n.needed &&
+				!strings.Contains(o.annotations[k], "deletion_protection.enabled=false") {
 				r.findings.Add(diag.New(o.Object, Key(k).Path(), code, fmt.Sprintf("annotation %s has no effect %s", k, why),
 					remedy+", or remove this annotation"))
 			}

@@ -131,3 +131,16 @@ func TestEmptyAnnotationsAreNoted(t *testing.T) {
 		}
 	}
 }
+
+func TestEndOfProtectionCountsWithoutAFrontend(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{"deletion_protection.enabled=true": true,
+		"deletion_protection.enabled=false": false, "load_balancing.cross_zone.enabled=true": true} {
+		f := &Findings{}
+		NewReader(f, diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}, map[string]string{
+			string(Frontend): "false", string(FrontendAttributes): value}).NoteUnneeded()
+		if noted := len(f.List()) > 0; noted != want {
+			t.Errorf("%s: %v", value, f.List())
+		}
+	}
+}

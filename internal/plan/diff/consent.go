@@ -65,16 +65,14 @@ func (d *differ) undeletable(old *awsop.LoadBalancer) bool {
 func (d *differ) stays(old *awsop.LoadBalancer) *plan.Guard {
 	switch {
 	case d.undeletable(old):
-		return &plan.Guard{
-			Code: diag.DeletionWithoutConsent,
+		return &plan.Guard{Code: diag.DeletionWithoutConsent,
 			Text: fmt.Sprintf("the controller does not delete load balancer %q: it was adopted from another owner, and its "+
 				"tags do not allow the deletion", old.Name),
-			Remedy: fmt.Sprintf("if an edit replaces this load balancer by another one, undo the edit; or ask the former "+
-				"owner to set tag %s: %s/NAMESPACE on load balancer %s, where NAMESPACE is the namespace of your object",
-				naming.DeletableByTag, d.want.Cluster, old.Name),
-		}
+			Remedy: fmt.Sprintf("ask the former owner to set tag %s: %s/NAMESPACE on load balancer %q, where NAMESPACE is "+
+				"the namespace of your object; or, if an edit replaces this load balancer by another one, undo the edit",
+				naming.DeletableByTag, d.want.Cluster, old.Name)}
 	case d.protected(old):
-		return Protected(old.Name)
+		return Protected(old.ID, old.Name)
 	}
 	return nil
 }

@@ -109,9 +109,9 @@ func (d *differ) spare(s *plan.Step, id, name, servingID, servingName string) {
 	s.Lane, s.Why = plan.Cosmetic, []string{"is a duplicate of " + servingName}
 	s.Guard = &plan.Guard{
 		Code: diag.DuplicateResource,
-		Text: fmt.Sprintf("%s (%s) is a duplicate: %s (%s) has the same tags and seems to serve the traffic; the controller "+
-			"does not change %[1]s", name, id, servingName, servingID),
-		Remedy: fmt.Sprintf("if the controller did not create %s, remove its tag %s in AWS; otherwise, to delete it, "+
+		Text: fmt.Sprintf("%q (%s) is a duplicate: %q (%s) has the same tags and seems to serve the traffic; the controller "+
+			"does not change %[1]q", name, id, servingName, servingID),
+		Remedy: fmt.Sprintf("if the controller did not create %q, remove its tag %s in AWS; otherwise, to delete it, "+
 			"write %s into annotation %s",
 			name, naming.ResourceTag(d.plan.Key.Owner), id, cmp.Or(d.opt.DuplicatesAnnotation, "delete-duplicates")),
 	}

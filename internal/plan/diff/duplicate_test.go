@@ -50,7 +50,7 @@ func TestOfSeveralResourcesWithOneIdentityTheOneThatServesIsKept(t *testing.T) {
 	if !slices.Equal(refused, []string{"a-copy", "a-group", "a-sg"}) {
 		t.Errorf("refused: %v\n%s", refused, p.Text(plan.TextOptions{}))
 	}
-	if text := p.Text(plan.TextOptions{}); !strings.Contains(text, "REFUSED: copied (a-copy) is a duplicate: ") {
+	if text := p.Text(plan.TextOptions{}); !strings.Contains(text, "REFUSED: \"copied\" (a-copy) is a duplicate: ") {
 		t.Errorf("the plan does not tell:\n%s", text)
 	}
 

@@ -332,14 +332,15 @@ func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Re
 	return id
 }
 
-// Protected returns the guard of a load balancer under deletion protection.
-func Protected(name string) *plan.Guard {
-	return &plan.Guard{
-		Code: diag.DeletionProtected,
-		Text: "deletion protection is enabled on load balancer " + name + ", which therefore stays",
-		Remedy: "set " + awsop.DeletionProtection + "=false in the load balancer attributes of the object or of its class, " +
-			"or in AWS; then the deletion continues",
+// Protected returns the guard of a load balancer under deletion protection, by its identity in the stack.
+func Protected(id, name string) *plan.Guard {
+	where := "the load balancer attributes of the object or of its class"
+	if id == stack.FrontendIdentity {
+		where = "annotation frontend-nlb-attributes of the object"
 	}
+	return &plan.Guard{Code: diag.DeletionProtected,
+		Text:   "deletion protection is enabled on load balancer " + name + ", which therefore stays",
+		Remedy: "set " + awsop.DeletionProtection + "=false in " + where + ", or in AWS; then the deletion continues"}
 }
 
 // release notes that a step removes the references of observed actions to their target groups.

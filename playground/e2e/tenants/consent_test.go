@@ -177,8 +177,8 @@ func TestTenantCannotTakeLoadBalancers(t *testing.T) {
 		for _, name := range []string{"payroll-consent", arn} {
 			mallory.steal(t, scene.Annotations{"ownership": ownership, "existing-load-balancer": name,
 				"deletion-policy": "Delete"})
-			mallory.told(t, "load balancer "+name, "[LoadBalancerNotAllowed]", "--existing-load-balancers=thief=payroll-consent",
-				"elbv2.k8s.aws/shared-with")
+			mallory.told(t, fmt.Sprintf("load balancer %q", name), "[LoadBalancerNotAllowed]",
+				"--existing-load-balancers=thief=payroll-consent", "elbv2.k8s.aws/shared-with")
 			untouched(ownership + " " + name)
 			mallory.kubectl(t, "delete", "ingress", "steal", "--timeout=2m")
 			untouched(ownership + " " + name + ", deleted")

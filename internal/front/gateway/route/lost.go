@@ -75,7 +75,8 @@ func (t *translation) noteIsolated(a attachment.Attached) {
 		for _, host := range a.Hostnames {
 			if !t.in.Listeners.Loses(i, host.Name) && attachment.Covers(h, host.Name) {
 				t.found = append(t.found, diag.New(t.object, "spec.parentRefs", diag.OverlappingRule, fmt.Sprintf(
-					"requests for hostname %s on port %d belong to listener %s of %s %s/%s, whose hostname is more specific",
+					"requests for hostname %s on port %d go to listener %s of %s %s/%s, which has a more specific hostname, and not "+
+						"to this route",
 					host.Name, o.Port, o.Name, o.Parent.Kind, o.Parent.Namespace, o.Parent.Name),
 					"use another hostname, or attach the route to that listener"))
 			}
