@@ -18,7 +18,9 @@ const protection = "deletion_protection.enabled="
 // protect has an annotation of an Ingress switch deletion protection on or off.
 func protect(l *lab.Lab, name string, key annotation.Key, value string) {
 	l.Helper()
-	l.Edit(name, func(i *networkingv1.Ingress) { metav1.SetMetaDataAnnotation(&i.ObjectMeta, string(key), protection+value) })
+	l.Edit(name, func(i *networkingv1.Ingress) {
+		metav1.SetMetaDataAnnotation(&i.ObjectMeta, string(key), protection+value)
+	})
 }
 
 func TestEmptiedShardEndsOnceMembersSwitchItsProtectionOff(t *testing.T) {
