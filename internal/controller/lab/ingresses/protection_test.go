@@ -5,36 +5,23 @@ import (
 	"strings"
 	"testing"
 
-	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
-	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
 const protection = "deletion_protection.enabled="
-
-// protect has an annotation of an Ingress switch deletion protection on or off.
-func protect(l *lab.Lab, name string, key annotation.Key, value string) {
-	l.Helper()
-	l.Edit(name, func(i *networkingv1.Ingress) {
-		metav1.SetMetaDataAnnotation(&i.ObjectMeta, string(key), protection+value)
-	})
-}
 
 func TestEmptiedShardEndsOnceMembersSwitchItsProtectionOff(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, append(shardedClass(2), lab.Service("web"), lab.Paths("old", 80, "web"),
 		lab.Paths("young", 30, "web"))...)
 	keys := shardKeys(2)
-	protect(l, "old", annotation.LoadBalancerAttributes, "true")
+	l.Annotate("old", "load-balancer-attributes", protection+"true")
 	l.Settle(keys...)
 	if got := fmt.Sprint(rulesOfShards(l)); got != "map[front:100 front_1:10]" {
 		t.Fatalf("before the edit: %s", got)
 	}
-	l.Must(l.Client.Delete(l.Context(), &networkingv1.Ingress{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "young"}}))
+	l.Remove("young")
 	l.Settle(keys...)
 	if n := l.Balancers(); n != 2 {
 		t.Fatalf("%d load balancers, although a member declares the protection of both", n)
@@ -42,7 +29,7 @@ func TestEmptiedShardEndsOnceMembersSwitchItsProtectionOff(t *testing.T) {
 	if told := fmt.Sprint(l.Warnings(0)); !strings.Contains(told, "[DeletionProtected]") {
 		t.Errorf("events %s", told)
 	}
-	protect(l, "old", annotation.LoadBalancerAttributes, "false")
+	l.Annotate("old", "load-balancer-attributes", protection+"false")
 	l.Settle(keys...)
 	if got := fmt.Sprint(rulesOfShards(l)); got != "map[front:80]" {
 		t.Errorf("without protection: %s", got)
@@ -57,7 +44,7 @@ func TestFormerFrontendEndsOnceItsProtectionIsSwitchedOff(t *testing.T) {
 	if n := l.Balancers(); n != 2 {
 		t.Fatalf("%d load balancers with a frontend", n)
 	}
-	l.Edit("web", func(i *networkingv1.Ingress) { i.Annotations[string(annotation.Frontend)] = "false" })
+	l.Annotate("web", "enable-frontend-nlb", "false")
 	l.Settle(lab.Key("web"))
 	if n := l.Balancers(); n != 2 {
 		t.Fatalf("%d load balancers, although the former frontend is protected", n)
@@ -66,7 +53,7 @@ func TestFormerFrontendEndsOnceItsProtectionIsSwitchedOff(t *testing.T) {
 		"set deletion_protection.enabled=false in annotation frontend-nlb-attributes") {
 		t.Errorf("events %s", told)
 	}
-	protect(l, "web", annotation.FrontendAttributes, "false")
+	l.Annotate("web", "frontend-nlb-attributes", protection+"false")
 	l.Settle(lab.Key("web"))
 	if n := l.Balancers(); n != 1 {
 		t.Errorf("%d load balancers without protection", n)
