@@ -7,7 +7,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 )
 
 // workedExample is the example of section 8 with what the existing controller holds after it, which is written out and

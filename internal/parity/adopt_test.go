@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 

@@ -17,9 +17,9 @@ import (
 	"go.uber.org/goleak"
 	"sigs.k8s.io/yaml"
 
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
@@ -153,18 +153,5 @@ func (l *lab) empty(r *cluster) {
 	}
 	if left := l.picture(); len(left) > 0 {
 		l.t.Errorf("left after deletion: %s", recorded.Text(left))
-	}
-}
-
-func TestReasonsForDifferencesAreThoseOfTheDocumentation(t *testing.T) {
-	t.Parallel()
-	raw, err := os.ReadFile("../../docs/differences.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range readDifferences(t).list {
-		if l.Reason == "" || !strings.Contains(string(raw), l.Reason) {
-			t.Errorf("%s of %s: docs/differences.md does not say %q", l.Path, l.Cases, l.Reason)
-		}
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/kube/addition"
 	"github.com/k8s-lbc/lbc/internal/lbc/rollback"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 )
 
 // TestAWayThereAndBackWritesNothing takes each recorded state over and hands it back. The objects use no additions, so

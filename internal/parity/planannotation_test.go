@@ -11,11 +11,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/planjson"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 )
 
 // Types of resources in annotation dry-run-plan.

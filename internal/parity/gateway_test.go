@@ -13,8 +13,8 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 

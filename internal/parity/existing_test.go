@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 )
 
 // existing tells what the existing controller would do to an account, given what it wants: how it finds what is its

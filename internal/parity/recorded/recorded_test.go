@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 )
 
 func TestDifferencesAreTheSmallestPlacesThatDiffer(t *testing.T) {

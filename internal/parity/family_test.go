@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 )
 
 // TestANetworkLoadBalancerFollowsTheIPFamilyOfItsService has a Service change its family and back.

@@ -13,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"

@@ -14,7 +14,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 )
 
 // names are the placeholders of recorded cases, {kind:name}, by what they stand for.

@@ -17,8 +17,8 @@ import (
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/kube/manifest"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 )
 
 type tree = recorded.Tree

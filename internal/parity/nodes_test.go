@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
