@@ -30,7 +30,7 @@ func TestActionsAreAllMethodsOfServices(t *testing.T) {
 	t.Parallel()
 	want := actionsSource(t)
 	if *update {
-		if err := os.WriteFile("actions.go", want, 0o644); err != nil { //nolint:gosec // source code
+		if err := os.WriteFile("actions.go", want, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

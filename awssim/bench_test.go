@@ -15,7 +15,6 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/lib/sdkhttp"
 )
 
@@ -188,34 +187,4 @@ func BenchmarkMemoryOfALoadBalancer(b *testing.B) {
 		b.ReportMetric(float64(heap()-before)/float64(len(balancers)), "B/load-balancer")
 		runtime.KeepAlive(s)
 	}
-}
-
-// TestIdleLoadBalancerCostsOneGoroutine has a whole simulator serve a thousand load
-// balancers that no client uses: what they cost in the account, in the data plane and in the kernel's listening sockets
-// of this process.
-func TestIdleLoadBalancerCostsOneGoroutine(t *testing.T) {
-	longtest.Long(t, "a thousand load balancers")
-	measure := func() (goroutines int, bytes uint64) {
-		for range 3 {
-			runtime.GC()
-		}
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return runtime.NumGoroutine(), m.HeapAlloc + m.StackInuse
-	}
-	before, held := measure()
-	s, balancers, _ := thousand(t, Options{DataPlane: true, Logf: func(string, ...any) {}})
-	until(t, func() bool { return len(s.Plane.Addresses()) == len(balancers) })
-	after, now := measure()
-	if more := after - before; more > len(balancers)+20 {
-		t.Errorf("%d goroutines for %d load balancers", more, len(balancers))
-	}
-	each := (int64(now) - int64(held)) / int64(len(balancers))
-	if longtest.Race {
-		each -= 6 << 10 // what the race detector adds
-	}
-	if each > 20<<10 {
-		t.Errorf("%d bytes for each load balancer, at most 20 KB are wanted", each)
-	}
-	t.Logf("%d bytes, %.2f goroutines for each load balancer", each, float64(after-before)/float64(len(balancers)))
 }

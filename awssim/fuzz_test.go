@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // The fuzzers of one service's calls; elbv2, whose state is the richest, has its own.
@@ -25,7 +25,7 @@ func FuzzAddOnCalls(f *testing.F) {
 }
 
 func fuzzService(f *testing.F, services ...string) {
-	for seed := range uint64(longtest.Seeds(1, 3)) { //nolint:gosec // small
+	for seed := range uint64(sample.Count(1, 3)) {
 		f.Add(fuzzProgram(seed, 800))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) { newFuzzer(t, data).run(t, services) })
@@ -43,7 +43,9 @@ func fuzzProgram(seed uint64, size int) []byte {
 // TestTheFuzzersReachMostActions shows that the programs which the fuzzers begin with are not all refused.
 func TestTheFuzzersReachMostActions(t *testing.T) {
 	t.Parallel()
-	longtest.Long(t, "720,000 bytes of programs")
+	if testing.Short() {
+		t.Skip("720,000 bytes of programs")
+	}
 	for services, least := range map[string]float64{"ec2": 0.6, "acm,route53": 0.5,
 		"wafv2,shield,globalaccelerator,sts,tagging": 0.45} {
 		names := strings.Split(services, ",")

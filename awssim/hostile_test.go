@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // signature is what a stock client would send in the Authorization header.
@@ -194,7 +194,7 @@ func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 // TestTenThousandConnectionsAreServedAtOnce holds ten thousand connections open, half a request sent on each, and then
 // lets all go on: each must be answered, and nothing may be created twice or lost.
 func TestTenThousandConnectionsAreServedAtOnce(t *testing.T) {
-	connections := longtest.Seeds(500, 10_000)
+	connections := sample.Count(500, 10_000)
 	s, err := New(Options{Logf: t.Logf})
 	if err != nil {
 		t.Fatal(err)

@@ -115,7 +115,7 @@ func TestAZoneGoesDownAndComesBack(t *testing.T) {
 	client, url := s.client(t), "http://"+w.dnsName+"/"
 	client.Timeout = time.Second // until checks have noticed, requests for zone a hang
 	answer := func() string {
-		r, err := client.Get(url) //nolint:noctx // it has a timeout
+		r, err := client.Get(url)
 		if err != nil {
 			return ""
 		}

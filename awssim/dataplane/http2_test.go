@@ -14,7 +14,6 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -27,7 +26,9 @@ func (w *world) withTLS(byDefault []stack.Action, rules ...stack.Rule) {
 
 func TestAnHTTP2ConnectionIsGoneAfterTenThousandRequests(t *testing.T) {
 	t.Parallel()
-	longtest.Long(t, "ten thousand requests")
+	if testing.Short() {
+		t.Skip("ten thousand requests")
+	}
 	w := newWorld(t)
 	w.balancer("web", stack.Application)
 	w.withTLS(notFound())

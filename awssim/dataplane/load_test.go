@@ -16,14 +16,14 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestTenThousandConnectionsLeaveNothingBehind holds ten thousand connections open, each within its
 // request, and then lets all go on at once. It is not parallel, since it counts the goroutines of the process.
 func TestTenThousandConnectionsLeaveNothingBehind(t *testing.T) {
-	connections := longtest.Seeds(500, 10_000)
+	connections := sample.Count(500, 10_000)
 	w := newWorld(t)
 	w.pod("10.0.1.5", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(rw, "hello")

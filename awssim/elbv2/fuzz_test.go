@@ -19,7 +19,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 	"github.com/k8s-lbc/lbc/awssim/sslpolicy"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // families are groups of actions, each with the other actions that it needs.
@@ -73,7 +72,9 @@ func program(seed uint64, size int) []byte {
 // TestTheFuzzersReachEveryAction shows that the programs the fuzzers begin with are not all refused.
 func TestTheFuzzersReachEveryAction(t *testing.T) {
 	t.Parallel()
-	longtest.Long(t, "twelve programs for each family of actions")
+	if testing.Short() {
+		t.Skip("twelve programs for each family of actions")
+	}
 	reached := map[string]bool{}
 	for family, actions := range families {
 		for seed := range uint64(12) {

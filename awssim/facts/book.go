@@ -35,7 +35,7 @@ type Fixture struct {
 	Steps []Step   `json:"steps"`
 }
 
-// Fact is one behaviour of AWS. Its text is that of a row of awssim/testdata/facts.
+// Fact is one behaviour of AWS.
 type Fact struct {
 	Text     string         `json:"fact"`
 	Case     string         `json:"case,omitempty"` // tells several facts of one row apart

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -118,67 +117,6 @@ func TestFactsHoldInTheSimulator(t *testing.T) {
 	for kind, n := range report.Created {
 		if n > plan.Creates[kind] {
 			t.Errorf("%s: the run created %d, the plan says %d", kind, n, plan.Creates[kind])
-		}
-	}
-}
-
-func TestEveryFactIsARowOfTheLists(t *testing.T) {
-	t.Parallel()
-	lists, err := filepath.Glob("../testdata/facts/*.txt")
-	if err != nil || len(lists) == 0 {
-		t.Fatal(lists, err)
-	}
-	rows := map[string]bool{}
-	for _, list := range lists {
-		content, err := os.ReadFile(list)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(content)) {
-			row, _, _ := strings.Cut(line, " | ")
-			rows[strings.TrimSpace(row)] = true
-		}
-	}
-	for _, f := range book(t, "").Facts {
-		if !rows[f.Text] {
-			t.Errorf("no row of awssim/testdata/facts is %q", f.Text)
-		}
-	}
-}
-
-// TestPermissionsOfThePageAreThoseOfTheFacts looks for each call of the facts in the page's table, and for their
-// number.
-func TestPermissionsOfThePageAreThoseOfTheFacts(t *testing.T) {
-	t.Parallel()
-	page, err := os.ReadFile("../../docs/simulator.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(page), "### Permissions")
-	section, _, _ = strings.Cut(section, "\n### ")
-	all := book(t, "")
-	if count := fmt.Sprintf("\n%d checks of these facts", len(all.Facts)); !strings.Contains(string(page), count) {
-		t.Errorf("docs/simulator.md does not say%s", count)
-	}
-	steps := []facts.Step{}
-	for _, fixture := range all.Fixtures {
-		steps = append(steps, fixture.Steps...)
-	}
-	for _, template := range all.Templates {
-		steps = append(steps, template...)
-	}
-	for _, f := range all.Facts {
-		steps = append(steps, f.Steps...)
-	}
-	for _, s := range steps {
-		service, action, _ := strings.Cut(s.Call, ".")
-		created := "Create" + strings.TrimPrefix(action, "Delete")
-		switch {
-		case s.Call == "" || strings.Contains(section, "`"+action+"`"):
-		case service == "elbv2" && strings.HasPrefix(action, "Describe"):
-		case strings.HasPrefix(action, "Delete") && strings.Contains(section, "`"+created+"`"):
-		default:
-			t.Errorf("docs/simulator.md has no permission for %s", s.Call)
 		}
 	}
 }

@@ -312,7 +312,7 @@ func appendItem(b []byte, tree any) []byte {
 
 func appendHead(b []byte, major byte, n int) []byte {
 	at := len(b)
-	b = append(b, cbor.Encode(cbor.Uint(n))...) //nolint:gosec // a length
+	b = append(b, cbor.Encode(cbor.Uint(n))...)
 	b[at] |= major << 5
 	return b
 }
@@ -342,7 +342,7 @@ func leaf(v any) cbor.Value {
 
 func integer(n int64) cbor.Value {
 	if n < 0 {
-		return cbor.NegInt(-n) //nolint:gosec // cbor.NegInt is the absolute value
+		return cbor.NegInt(-n)
 	}
-	return cbor.Uint(n) //nolint:gosec // not negative
+	return cbor.Uint(n)
 }

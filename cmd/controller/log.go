@@ -6,11 +6,24 @@ import (
 	stdlog "log"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/aws/smithy-go/logging"
 	"github.com/go-logr/logr"
+	"github.com/go-logr/zapr"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
+
+// newLog returns a log of JSON lines, as users of the existing controller parse them: the format of zap's production
+// configuration, with times as texts. Of equal messages in a second, all after the first hundred are left out, except
+// each hundredth.
+func newLog(level zapcore.Level, to zapcore.WriteSyncer) logr.Logger {
+	encoder := zap.NewProductionEncoderConfig()
+	encoder.EncodeTime = zapcore.RFC3339TimeEncoder
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoder), zapcore.Lock(to), level)
+	return zapr.NewLogger(zap.New(zapcore.NewSamplerWithOptions(core, time.Second, 100, 100)))
+}
 
 // redirect has the standard library log through l: servers of net/http write there, a line for each TLS handshake that
 // fails.

@@ -33,9 +33,6 @@ func TestMain(m *testing.M) {
 			defer panicked()
 			panic("on purpose")
 		}()
-	case measured:
-		go reportAllocated(os.Stdout)
-		main()
 	default:
 		main()
 	}
@@ -48,7 +45,7 @@ func runController(t *testing.T, mode string, lives time.Duration, text string, 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], args...) //nolint:gosec // this binary
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.WaitDelay = 20 * time.Second
 	stderr := &watched{text: text, found: make(chan struct{})}
 	cmd.Stderr, cmd.Env = stderr, append(append(os.Environ(), asController+"="+mode), env...)

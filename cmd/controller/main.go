@@ -62,7 +62,6 @@ func run(c *config.Config, l logr.Logger) error {
 		l.Info("notice: " + n)
 	}
 	ctx := ctrl.SetupSignalHandler()
-	manageMemory(ctx)
 	rc, err := restConfig(c.Kubeconfig)
 	if err != nil {
 		return fmt.Errorf("unable to build REST config: %w", err)

@@ -135,7 +135,7 @@ func (i *inputs) connect(ctx context.Context, s *source) error {
 	}
 	file := seed.Default()
 	if i.account != "" {
-		content, err := os.ReadFile(i.account) //nolint:gosec // the user names the file
+		content, err := os.ReadFile(i.account)
 		if err != nil {
 			return fmt.Errorf("--account: %w", err)
 		}

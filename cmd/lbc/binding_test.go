@@ -185,7 +185,7 @@ func selectBoth(t *testing.T, sim *awssim.Simulator, objects ...client.Object) *
 // objectsOf are the objects of a file but those that names lists, with what the API server fills in.
 func objectsOf(t *testing.T, path string, but ...string) (out []client.Object) {
 	t.Helper()
-	content, err := os.ReadFile(path) //nolint:gosec // ours
+	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

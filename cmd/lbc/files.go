@@ -101,7 +101,7 @@ func (i *inputs) readOne(path string, in io.Reader) ([]placed, []unread, error) 
 	if path == "-" {
 		content, err = io.ReadAll(in)
 	} else {
-		content, err = os.ReadFile(path) //nolint:gosec // the user names the file
+		content, err = os.ReadFile(path)
 	}
 	if err != nil {
 		return nil, nil, err

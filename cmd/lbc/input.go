@@ -54,9 +54,7 @@ type inputs struct {
 	// simulated: the account is never that of the cluster.
 	simulated bool
 	// namesOnly: objects are read for their names, so that the controller's flags do not matter.
-	namesOnly bool
-	// ownFlags: no flag is taken from the controller's Deployment.
-	ownFlags    bool
+	namesOnly   bool
 	flagsUnread error // why the flags of the controller are not known; nil = they are, or are not needed
 	command     *cobra.Command
 	commandLine *pflag.FlagSet

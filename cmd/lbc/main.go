@@ -32,11 +32,11 @@ func main() {
 		var code exitCode
 		if errors.As(err, &code) {
 			stop()
-			os.Exit(int(code)) //nolint:gocritic // stop was called
+			os.Exit(int(code))
 		}
 		complain(onScreen(os.Stderr), cmd, err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		os.Exit(1)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // migrateFile is a manifest of testdata/migrate.
@@ -41,7 +41,6 @@ func TestTheOutputDoesNotDependOnTheOrderOfTheInput(t *testing.T) {
 		documents := strings.Split(string(text), "\n---\n")
 		out, errOut, _ := lbc(t, string(text), "migrate", "-f", "-")
 		for seed := range uint64(4) {
-			//nolint:gosec // not a secret
 			rand.New(rand.NewPCG(seed, 0)).Shuffle(len(documents), func(i, j int) {
 				documents[i], documents[j] = documents[j],
 					documents[i]
@@ -62,7 +61,7 @@ func comparisons(t *testing.T, manifests string, args ...string) []proof {
 		args...)...); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, errOut, manifests)
 	}
-	text, err := os.ReadFile(report) //nolint:gosec // ours
+	text, err := os.ReadFile(report)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +87,7 @@ func expectGuidesAlike(t *testing.T, containing string, atLeast int, args ...str
 	}
 	compared := 0
 	for _, f := range files {
-		text, err := os.ReadFile(f) //nolint:gosec // ours
+		text, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,8 +165,8 @@ func randomIngress(r *rand.Rand) string {
 // TestRandomIngressesAreAnsweredAlikeByTheirGateways has rules in any order, also in others than Gateways have.
 func TestRandomIngressesAreAnsweredAlikeByTheirGateways(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(longtest.Seeds(15, 60)) { //nolint:gosec // small
-		text := randomIngress(rand.New(rand.NewPCG(seed, 1))) //nolint:gosec // not a secret
+	for seed := range uint64(sample.Count(15, 60)) {
+		text := randomIngress(rand.New(rand.NewPCG(seed, 1)))
 		for _, p := range comparisons(t, text) {
 			if p.Unproven != "" || len(p.Differences) > 0 {
 				t.Errorf("seed %d: %+v\n%s", seed, p, text)
@@ -204,7 +203,7 @@ func TestMigrateNeverReplacesAFileUnasked(t *testing.T) {
 	if _, _, err := lbc(t, "", append(args, "--overwrite")...); err != nil {
 		t.Error(err)
 	}
-	if text, _ := os.ReadFile(theirs); string(text) == "theirs" { //nolint:gosec // ours
+	if text, _ := os.ReadFile(theirs); string(text) == "theirs" {
 		t.Error("--overwrite left the file")
 	}
 }
@@ -336,7 +335,7 @@ func TestMigrateTranslatesFilesAndDirectories(t *testing.T) {
 		t.Fatalf("%v\n%s", err, errOut)
 	}
 	var list struct{ Items []struct{ Kind string } }
-	if text, err = os.ReadFile(filepath.Join(out, "gateway-resources.json")); err == nil { //nolint:gosec // ours
+	if text, err = os.ReadFile(filepath.Join(out, "gateway-resources.json")); err == nil {
 		err = json.Unmarshal(text, &list)
 	}
 	gateways := 0

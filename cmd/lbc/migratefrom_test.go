@@ -41,7 +41,7 @@ func TestMigratedServiceKeepsLoadBalancerUnderClass(t *testing.T) {
 		"--report", report); !errors.As(err, &code) {
 		t.Fatalf("%v\n%s", err, errOut)
 	}
-	text, err := os.ReadFile(report) //nolint:gosec // ours
+	text, err := os.ReadFile(report)
 	if err != nil {
 		t.Fatal(err)
 	}

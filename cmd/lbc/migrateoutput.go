@@ -49,10 +49,10 @@ func (o *migrateOptions) write(out io.Writer, got migrate.Result) ([]writtenFile
 		}
 	}
 	for _, f := range files {
-		if err := os.MkdirAll(filepath.Dir(f.name), 0o755); err != nil { //nolint:gosec // manifests are for others to read
+		if err := os.MkdirAll(filepath.Dir(f.name), 0o755); err != nil {
 			return nil, err
 		}
-		if err := os.WriteFile(f.name, f.content, 0o644); err != nil { //nolint:gosec // manifests are for others to read
+		if err := os.WriteFile(f.name, f.content, 0o644); err != nil {
 			return nil, err
 		}
 		written = append(written, writtenFile{f.name, f.count})
@@ -160,7 +160,7 @@ func (o *migrateOptions) print(errOut io.Writer, d migrationDocument, sides [2]s
 	if o.overwrite {
 		flag = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
-	f, err := os.OpenFile(o.report, flag, 0o644) //nolint:gosec // the user names the file
+	f, err := os.OpenFile(o.report, flag, 0o644)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("--report: %s exists: name another file, or replace it with --overwrite", o.report)
 	}

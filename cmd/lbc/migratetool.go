@@ -156,7 +156,7 @@ func manifestsIn(dir string) (out []string, err error) {
 // ofKubernetes are files without those that hold something else, which are named.
 func (o *toolOptions) ofKubernetes(files []string, errOut io.Writer) (out []string, err error) {
 	for _, name := range files {
-		content, err := os.ReadFile(name) //nolint:gosec // the user names the directory
+		content, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}

@@ -111,5 +111,5 @@ func isTerminal(w io.Writer) bool {
 	if !ok {
 		return false
 	}
-	return term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor
+	return term.IsTerminal(int(f.Fd()))
 }

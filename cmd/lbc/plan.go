@@ -55,12 +55,8 @@ printed with their steps.
 
 -o stack prints the desired stack of each load balancer, in the form of annotation dry-run-plan, one JSON text per line.
 
---upgrade-check is for the time before an upgrade, by lbc of the new version and with the new flags:
-the chart runs it with value upgradeCheck.enabled.
-
 Exit status: 0 success; 1 error; 2 an object is invalid, and its diagnostics are in the output, or
-a manifest cannot be read and is left out; with --exit-code or --upgrade-check, 3 there are
-changes; with --fail-on, 6 the plan does what it names, also if there are changes or an object is invalid.`
+a manifest cannot be read and is left out; with --exit-code, 3 there are changes; with --fail-on, 6 the plan does what it names, also if there are changes or an object is invalid.`
 
 const planExample = `  # What would these manifests create?
   lbc plan -f shop.yaml
@@ -104,14 +100,11 @@ func planCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if there are changes")
 	cmd.Flags().StringSliceVar(&o.failOn, "fail-on", nil,
 		"exit with status 6 if the plan has any of these: exposure, replacement, deletion")
-	cmd.Flags().BoolVar(&o.ownFlags, "upgrade-check", false,
-		"check an upgrade to this version and these flags: like --exit-code, but without flags of the controller's "+
-			"Deployment, and invalid objects do not fail")
 	return cmd
 }
 
 func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Reader) error {
-	if err := errors.Join(o.validate(), o.validUpgradeCheck(), o.validFailOn()); err != nil {
+	if err := errors.Join(o.validate(), o.validFailOn()); err != nil {
 		return err
 	}
 	src, err := o.open(ctx, errOut, in)
@@ -184,8 +177,6 @@ func (o *planOptions) verdict(errOut io.Writer, got judged, leftOut bool) error 
 	switch {
 	case len(got.triggers) > 0:
 		return exitFailOn
-	case o.ownFlags:
-		return judgeUpgrade(errOut, changes)
 	case invalid || leftOut:
 		return exitInvalid
 	case o.exitCode && changes:

@@ -88,7 +88,7 @@ func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer,
 	if path == "-" {
 		return r.Write(out)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the user names the file
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

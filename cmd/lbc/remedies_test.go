@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -99,62 +98,6 @@ func everywhere(f finding) string {
 		f.text(false), e.Type, e.Reason, e.Message, strings.Join(conditions, ", "))
 }
 
-var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-
-// TestEachCodeHasARemedyThatIsApplied goes over the codes: each has a case, a test that follows its remedy, or the reason
-// why none can. The file of the test names the code.
-func TestEachCodeHasARemedyThatIsApplied(t *testing.T) {
-	t.Parallel()
-	all, files := readRemedies(t), map[string]string{}
-	for _, dir := range []string{"../../internal", "."} {
-		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			text, err := os.ReadFile(path) //nolint:gosec // ours
-			for _, m := range testFunction.FindAllStringSubmatch(string(text), -1) {
-				files[m[1]] = string(text)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	ofLab, err := os.ReadFile("../../internal/controller/lab/remedies/troubles_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	files["TestRunningRemedies"] += string(ofLab)
-	for _, code := range diag.Codes() {
-		ofCase := slices.ContainsFunc(all.Cases, func(c remedyCase) bool { return c.Code == code })
-		test, followed := all.Followed[code]
-		shown, excused := all.Shown[code]
-		if n := ones(ofCase, followed, excused); n != 1 {
-			t.Errorf("%s has %d of a case, a test that follows the remedy, and a reason why there is none", code, n)
-		}
-		switch test += shown.Test; {
-		case ofCase:
-		case !strings.Contains(files[test], string(code)):
-			t.Errorf("%s: no test %s, or its file does not name the code", code, test)
-		case excused && shown.Why == "":
-			t.Errorf("%s: no reason", code)
-		}
-	}
-	if len(all.Shown) > 9 {
-		t.Errorf("%d remedies are followed by no test", len(all.Shown))
-	}
-}
-
-func ones(all ...bool) (n int) {
-	for _, is := range all {
-		if is {
-			n++
-		}
-	}
-	return n
-}
-
 // internalNames are traces of Go and its libraries, which no text for users has.
 var internalNames = regexp.MustCompile(`\*?\b(annotation|stack|intent|json|strconv|net|http|url|yaml|v1|v1beta1)\.[A-Z]\w+|` +
 	`json: (cannot|unknown|invalid)|strconv\.|unmarshal|Go value|Go struct|<nil>|%!|goroutine|runtime error|0xc0[0-9a-f]+|map\[string\]|interface ?\{`)
@@ -171,7 +114,7 @@ func TestTextsHaveNoNamesOfTheProgram(t *testing.T) {
 		}
 		for _, path := range paths {
 			files++
-			text, err := os.ReadFile(path) //nolint:gosec // ours
+			text, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}

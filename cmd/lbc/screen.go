@@ -37,7 +37,7 @@ func (s *screen) Write(text []byte) (int, error) {
 		}
 	}
 	if _, err := s.Writer.Write(out); err != nil {
-		return 0, err //nolint:wrapcheck // as the file has it
+		return 0, err
 	}
 	return len(text), nil
 }

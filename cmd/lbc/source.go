@@ -104,7 +104,7 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		if err != nil {
 			return nil, err
 		}
-		if !i.namesOnly && !i.ownFlags {
+		if !i.namesOnly {
 			if err := i.settings(ctx, k, errOut); err != nil {
 				return nil, err
 			}

@@ -38,7 +38,6 @@ func TestCompressedDefinitionsAreThoseOfFiles(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	//nolint:gosec // readable as the files beside it
 	if err := os.WriteFile("definitions.gz", b.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/hack/comments"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
@@ -49,7 +48,7 @@ On Services, the event reports only annotations that begin with service.beta.kub
 
 // annotations is the reference page of all annotations, in Markdown. root is the directory of the module.
 func annotations(root string) (string, error) {
-	texts, err := comments.OfRows(filepath.Join(root, "internal/kube/annotation"))
+	texts, err := rowComments(filepath.Join(root, "internal/kube/annotation"))
 	if err != nil {
 		return "", err
 	}

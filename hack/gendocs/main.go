@@ -18,8 +18,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/k8s-lbc/lbc/hack/awscoverage"
-	"github.com/k8s-lbc/lbc/hack/comments"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
@@ -48,10 +46,6 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	coverage, err := awscoverage.Page()
-	if err != nil {
-		fail(err)
-	}
 	keys, err := annotations(".")
 	if err != nil {
 		fail(err)
@@ -61,7 +55,6 @@ func main() {
 		fail(err)
 	}
 	for name, text := range map[string]string{
-		"aws-coverage.md":                 coverage,
 		"annotations.md":                  keys,
 		"gateway-reference.md":            gateways,
 		"findings.md":                     codes,
@@ -71,7 +64,7 @@ func main() {
 		"metrics.md":                      metricspage.Page(),
 		"permissions.md":                  actions + rights,
 	} {
-		if err := os.WriteFile(filepath.Join("docs", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation
+		if err := os.WriteFile(filepath.Join("docs", name), []byte(text), 0o644); err != nil {
 			fail(err)
 		}
 	}
@@ -99,7 +92,6 @@ func policies() error {
 		if err != nil {
 			return err
 		}
-		//nolint:gosec // documentation
 		if err := os.WriteFile(filepath.Join("docs", "install", name), []byte(text), 0o644); err != nil {
 			return err
 		}
@@ -111,13 +103,13 @@ func policies() error {
 func configurations(root string) (string, error) {
 	var definitions [][]byte
 	for _, name := range reference.Kinds {
-		d, err := os.ReadFile(filepath.Join(root, "config", "crd", name)) //nolint:gosec // ours
+		d, err := os.ReadFile(filepath.Join(root, "config", "crd", name))
 		if err != nil {
 			return "", err
 		}
 		definitions = append(definitions, d)
 	}
-	texts, err := comments.OfRows(filepath.Join(root, "internal/kube/annotation"))
+	texts, err := rowComments(filepath.Join(root, "internal/kube/annotation"))
 	if err != nil {
 		return "", err
 	}
@@ -145,7 +137,6 @@ func section(page, name, text string) error {
 	if !opened || !closed {
 		return fmt.Errorf("section %s of %s has no end", name, path)
 	}
-	//nolint:gosec // documentation
 	return os.WriteFile(path, []byte(before+"<!-- generated: "+name+mark+"-->\n\n"+text+"\n<!-- end of "+name+after),
 		0o644)
 }
@@ -159,7 +150,7 @@ func introduction(reader, afterwards string) string {
 
 // findings is the page of all codes. root is the directory of the module.
 func findings(root string) (string, error) {
-	meaning, err := comments.OfRows(filepath.Join(root, "internal/model/diag"))
+	meaning, err := rowComments(filepath.Join(root, "internal/model/diag"))
 	if err != nil {
 		return "", err
 	}

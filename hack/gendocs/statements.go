@@ -19,7 +19,7 @@ func writeStatements() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(statementsFile, source, 0o644) //nolint:gosec // source code
+	return os.WriteFile(statementsFile, source, 0o644)
 }
 
 func statementsSource() ([]byte, error) {

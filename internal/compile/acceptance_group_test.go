@@ -1,11 +1,8 @@
 package compile_test
 
 import (
-	"os"
 	"strings"
 	"testing"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
@@ -157,71 +154,4 @@ func meet(t *testing.T, key annotation.Key, first, second string) string {
 	return tell(scenario{Account: "lab"}.run(t, append(surroundings(),
 		ing("a", and(beside, notes{suffix: first}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: second}),
 			"b Prefix / web:80"))))
-}
-
-// rows are what docs/shared/annotations.md says of each annotation in a group.
-func rows(t *testing.T) map[string]string {
-	t.Helper()
-	text, err := os.ReadFile("../../docs/shared/annotations.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		cells := strings.Split(line, "|")
-		if key, ok := strings.CutPrefix(strings.TrimSpace(cells[min(1, len(cells)-1)]), "`"); ok && len(cells) == 4 {
-			out[strings.TrimSuffix(key, "`")] = strings.TrimSpace(cells[2])
-		}
-	}
-	return out
-}
-
-// TestNewcomersValueIsAsPageSays compares the rows of docs/shared/annotations.md with what comes of a newcomer of
-// another namespace.
-func TestNewcomersValueIsAsPageSays(t *testing.T) {
-	t.Parallel()
-	all := rows(t)
-	for _, e := range annotation.Entries() {
-		row := all[string(e.Key)]
-		if e.Merge == "" || e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth || row == "policy" ||
-			row == "added by each" {
-			continue
-		}
-		t.Run(string(e.Key), func(t *testing.T) {
-			t.Parallel()
-			m := disagreements[e.Key]
-			aside := func(first, second string) bool {
-				text := newcomer(t, e.Key, first, second)
-				if strings.Contains(text, "Ingress shop/a is not allowed, because") {
-					t.Errorf("%q, then %q: the older member is set aside:\n%s", first, second, text)
-				}
-				return strings.Contains(text, "Ingress zz/b is not allowed, because")
-			}
-			one, other := aside(m.first, m.second), aside(m.second, m.first)
-			want := map[string]bool{ // of a group that is built at once the stricter value holds, whoever sets it
-				"shared, sets aside": one || other, "shared, ignored": !one && !other, "shared, per key": !one && !other,
-			}
-			if ok, known := want[row]; !ok {
-				t.Errorf("the row says %q (known %v), and it is set aside: %v, the other way round: %v", row, known, one, other)
-			}
-			if aside(m.first, m.first) {
-				t.Error("a newcomer with the same value is set aside")
-			}
-		})
-	}
-}
-
-// newcomer tells what comes of an older member, and of one of another namespace with another value.
-func newcomer(t *testing.T, key annotation.Key, first, second string) string {
-	t.Helper()
-	suffix := strings.TrimPrefix(string(key), annotation.IngressPrefix)
-	if key == annotation.ListenerAttributes {
-		suffix += "HTTP-80"
-	}
-	beside := and(group("g"), disagreements[key].beside)
-	a, b := ing("a", and(beside, notes{suffix: first}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: second}),
-		"b Prefix / web:80")
-	a.CreationTimestamp, b.CreationTimestamp = metav1.Unix(1, 0), metav1.Unix(2, 0)
-	b.Namespace = "zz"
-	return tell(scenario{Account: "lab"}.run(t, append(surroundings(), a, b)))
 }

@@ -3,7 +3,6 @@ package compile_test
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/k8s-lbc/lbc/hack/testlist"
 	"github.com/k8s-lbc/lbc/internal/kube/manifest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -229,53 +227,4 @@ func reportTransforms(transforms []stack.Transform) string {
 		fmt.Fprintf(&b, " %s %v", x.Type, x.Rewrites)
 	}
 	return b.String()
-}
-
-// TestEveryLineOfTheAcceptanceListLeadsToATest reads testdata/acceptance.txt: "NUMBER | SENTENCE | PROOF | PROOF…". A
-// proof is "here", meaning the table of behaviours, or a test as hack/testlist finds it; one that runs golden cases
-// names the case.
-func TestEveryLineOfTheAcceptanceListLeadsToATest(t *testing.T) {
-	t.Parallel()
-	here := map[int]bool{}
-	for _, b := range slices.Concat(groupBehaviours(), routingBehaviours(), listenerBehaviours(), networkBehaviours()) {
-		here[b.number] = true
-	}
-	tests := testlist.Under("../..")
-	seen := map[string]bool{}
-	lines, err := testlist.Read("testdata/acceptance.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range lines {
-		number := line.Fact
-		if len(line.Proofs) < 2 || line.Proofs[0] == "" || seen[number] {
-			t.Errorf("%s is listed twice, or without its sentence or proof", number)
-			continue
-		}
-		seen[number] = true
-		n, _ := strconv.Atoi(number)
-		for _, one := range line.Proofs[1:] {
-			switch {
-			case one == "here" && !here[n]:
-				t.Errorf("%s is not among the behaviours", number)
-			case one == "here":
-				delete(here, n)
-			case strings.HasSuffix(one, "Golden"), strings.HasSuffix(one, "GoldenCases"):
-				t.Errorf("%s: %s runs many cases: name the one that shows it, as %s/case, or with what the case expects, as "+
-					"%s/case: text", number, one, one, one)
-			default:
-				if err := tests.Find(one); err != nil {
-					t.Errorf("%s: %v", number, err)
-				}
-			}
-		}
-	}
-	for i := range 120 {
-		if n := i + 1; !seen[strconv.Itoa(n)] {
-			t.Errorf("%d is not in the list", n)
-		}
-	}
-	if len(here) > 0 {
-		t.Errorf("behaviours that the list does not know: %v", slices.Sorted(maps.Keys(here)))
-	}
 }

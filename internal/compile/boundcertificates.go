@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/turns"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -34,14 +34,14 @@ func (b *build) boundCertificates() {
 	}
 	b.full = true
 	joined, turns := b.seniority(), map[string]int{}
-	sorting.StableBy(all, func(x, y declaredCertificate) int {
+	slices.SortStableFunc(all, func(x, y declaredCertificate) int {
 		return cmp.Or(x.stands-y.stands, joined[x.member]-joined[y.member])
 	})
 	for i := range all {
 		of := b.members[all[i].member].Object.Namespace
 		all[i].turn, turns[of] = turns[of], turns[of]+1
 	}
-	sorting.StableBy(all, func(x, y declaredCertificate) int { return cmp.Or(x.stands-y.stands, x.turn-y.turn) })
+	slices.SortStableFunc(all, func(x, y declaredCertificate) int { return cmp.Or(x.stands-y.stands, x.turn-y.turn) })
 	b.refusedCertificates = map[string]bool{}
 	for _, c := range all[l.admits+ports:] {
 		if c.stands > 0 {
@@ -112,7 +112,7 @@ func (b *build) brought(before []stack.BroughtCertificate) []stack.BroughtCertif
 		out = append(out, stack.BroughtCertificate{Port: at.port, ARN: at.arn,
 			Namespaces: slices.Sorted(slices.Values(namespaces))})
 	}
-	sorting.By(out, func(x, y stack.BroughtCertificate) int {
+	slices.SortFunc(out, func(x, y stack.BroughtCertificate) int {
 		return cmp.Or(cmp.Compare(x.Port, y.Port), cmp.Compare(x.ARN, y.ARN))
 	})
 	var former []stack.BroughtCertificate
@@ -122,7 +122,7 @@ func (b *build) brought(before []stack.BroughtCertificate) []stack.BroughtCertif
 		}
 	}
 	slices.Reverse(former) // the last ones first
-	former = sorting.InTurn(former, mostFormer, func(c stack.BroughtCertificate) string {
+	former = turns.Take(former, mostFormer, func(c stack.BroughtCertificate) string {
 		return strings.Join(c.Namespaces, " ")
 	})
 	slices.Reverse(former)

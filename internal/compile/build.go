@@ -10,7 +10,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile/certificates"
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -332,7 +331,7 @@ func sorted[T any](list []T, id func(*T) string) []T {
 	if slices.IsSortedFunc(order, byID) {
 		return list
 	}
-	sorting.StableBy(order, byID)
+	slices.SortStableFunc(order, byID)
 	out := make([]T, len(list))
 	for n, x := range order {
 		out[n] = *x

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
@@ -80,7 +79,7 @@ func (b *build) joinToFit(ports []portRules, admits int) {
 	}
 	rank := b.seniority()
 	members := b.group.All()
-	sorting.By(members, func(i, j int) int { return cmp.Or(rank[j]-rank[i], j-i) })
+	slices.SortFunc(members, func(i, j int) int { return cmp.Or(rank[j]-rank[i], j-i) })
 	for _, i := range members {
 		for n := 0; n < len(ports) && more > 0 && !b.members[i].State.LeftOut(); n++ {
 			more -= fitters[n].Join(i, b.members[i].Object.Namespace, more)
@@ -254,7 +253,7 @@ func (b *build) fitCertificates() {
 		}
 	}
 	joined := b.seniority()
-	sorting.StableBy(all, func(x, y attached) int { return cmp.Or(x.stands-y.stands, joined[x.member]-joined[y.member]) })
+	slices.SortStableFunc(all, func(x, y attached) int { return cmp.Or(x.stands-y.stands, joined[x.member]-joined[y.member]) })
 	left, byMember := map[portCertificate]bool{}, map[int][]string{}
 	for _, a := range all[l.admits:] {
 		left[a.portCertificate] = true

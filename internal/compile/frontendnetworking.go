@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -86,7 +85,7 @@ func (b *build) albSubnetsFirst(all []stack.SubnetMapping) []stack.SubnetMapping
 		}
 		return 1
 	}
-	sorting.StableBy(all, func(x, y stack.SubnetMapping) int { return cmp.Compare(elsewhere(x), elsewhere(y)) })
+	slices.SortStableFunc(all, func(x, y stack.SubnetMapping) int { return cmp.Compare(elsewhere(x), elsewhere(y)) })
 	return all
 }
 

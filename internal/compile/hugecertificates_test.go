@@ -9,7 +9,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -49,68 +48,6 @@ func withCertificates(room, imported int, of intent.Member) facts.Facts {
 			Names: c.Names, Since: time.Unix(100, 0)})
 	}
 	return f
-}
-
-// TestCertificatesCostInProportion has one tenant declare more and more certificates, and hosts for them. A pass over
-// the group, as for an edit of another tenant, waits for all.
-func TestCertificatesCostInProportion(t *testing.T) {
-	t.Parallel()
-	hosts := func(prefix string, n int) (out []string) {
-		for i := range n {
-			out = append(out, fmt.Sprintf("%s%d.test", prefix, i))
-		}
-		return out
-	}
-	for name, input := range map[string]func(n int) (intent.LoadBalancer, facts.Facts){
-		"imported Secrets": func(n int) (intent.LoadBalancer, facts.Facts) {
-			mal := ingress("mal", "evil", aged(20), importingEach(n, 4))
-			return ofGroup(ingress("shop", "web", aged(10)), mal), withCertificates(n, n, mal)
-		},
-		"Secrets to import, and untagged certificates": func(n int) (intent.LoadBalancer, facts.Facts) {
-			mal := ingress("mal", "evil", aged(20), importingEach(n, 4))
-			f := withCertificates(n, 0, mal)
-			for i := range n {
-				arn := fmt.Sprintf("%s-%d", certificate1, i)
-				f.Listed[arn] = facts.Certificate{ARN: arn, Type: "IMPORTED", Status: "ISSUED", Domains: hosts("evil", 10)}
-			}
-			return ofGroup(ingress("shop", "web", aged(10)), mal), f
-		},
-		"names, and hosts of others": func(n int) (intent.LoadBalancer, facts.Facts) {
-			mal := ingress("mal", "evil", aged(20), importingEach(1, 4))
-			mal.Certificates[0].Names = hosts("evil", n)
-			web := ingress("shop", "web", aged(10))
-			for i, host := range hosts("web", n) {
-				web.Listeners[0].Hosts = append(web.Listeners[0].Hosts, host)
-				web.Routes = append(web.Routes, route(web.Object, host, fmt.Sprint("/", i), "web"))
-			}
-			return ofGroup(web, mal), withCertificates(25, 0, mal)
-		},
-		"hosts of routes without certificates": func(n int) (intent.LoadBalancer, facts.Facts) {
-			var routes, all []string
-			for i := range 8 {
-				routes = append(routes, fmt.Sprint("r", i))
-				all = append(all, hosts(routes[i]+"-", n)...)
-			}
-			lb := secureGateway(all, routes...)
-			for i := range lb.Members[1:] {
-				lb.Members[1+i].Listeners[1].Hosts = hosts(routes[i]+"-", n)
-			}
-			f := withCertificates(25, 0, intent.Member{})
-			f.Certificates[certificate1] = facts.Certificate{ARN: certificate1, Status: "ISSUED", Domains: hosts("r0-", 1)}
-			return lb, f
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			growth.AtMost(t, 1.45, "microseconds of a pass, by certificates: "+name, func(n int) float64 {
-				lb, f := input(n)
-				if r := Compile(lb, f, owningConfig(), nil); r.Stack == nil {
-					t.Fatalf("nothing is built: needs %v, %v", r.Needs, r.Diagnostics)
-				}
-				return float64(cputime.PerCall(func() { Compile(lb, f, owningConfig(), nil) }).Microseconds())
-			})
-		})
-	}
 }
 
 // TestExpressionsOfHostsTakeLittle has a tenant serve hosts by regular expressions whose programs are a thousand times

@@ -6,13 +6,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
-
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
-
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 )
 
 // allocated are the MiB that a compilation of objects allocates.
@@ -83,38 +76,6 @@ func TestAMegabyteOfAnIngressTakesLittle(t *testing.T) {
 			if out := tell((scenario{Account: "lab", Limits: ruleLimit(100)}).run(t, objects)); !strings.Contains(out,
 				"the object has more than 5000 rules on port 80") {
 				t.Errorf("the findings are: %.2000s", out)
-			}
-		})
-	}
-}
-
-// TestSettingsOfTargetGroupsTakeLittle has a tenant write an Ingress of thousands of target groups, with annotations
-// that are read for each of them. It is not parallel, as others' allocations would count.
-func TestSettingsOfTargetGroupsTakeLittle(t *testing.T) {
-	const ports = 4_900
-	wide := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "wide"}}
-	var paths []string
-	for i := range int32(ports) {
-		wide.Spec.Ports = append(wide.Spec.Ports, corev1.ServicePort{Name: fmt.Sprint("p", i), Port: i + 1,
-			TargetPort: intstr.FromInt32(80)})
-		paths = append(paths, fmt.Sprintf("a.example.com Exact /p%d wide:%d", i, i+1))
-	}
-	var tags strings.Builder
-	for i := range 20_000 {
-		fmt.Fprintf(&tags, "k%d=v,", i)
-	}
-	for name, annotations := range map[string]notes{
-		"many tags":        {"tags": tags.String()},
-		"many commas":      {"tags": strings.Repeat(",", 200_000) + "k=v"},
-		"attributes":       {"target-group-attributes": tags.String()},
-		"an unknown value": {"backend-protocol": strings.Repeat("x", 200_000)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			objects := append(surroundings(), wide, ing("big", and(group("g"), annotations),
-				paths...), ing("sound", group("g"), "sound.example.com Exact / web:80"))
-			var used uint64
-			if took := cputime.Of(func() { used = allocated(t, objects) }); took > 10*time.Second || used > 600 {
-				t.Errorf("a pass takes %s and allocates %d MiB", took, used)
 			}
 		})
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/compile/shard"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -138,7 +137,7 @@ func namedTextsOf(all map[diag.Object]map[string]string) (out []namedTexts) {
 	for o, values := range all {
 		out = append(out, namedTexts{o, values})
 	}
-	sorting.By(out, func(a, b namedTexts) int { return byObject(a.Object, b.Object) })
+	slices.SortFunc(out, func(a, b namedTexts) int { return byObject(a.Object, b.Object) })
 	return out
 }
 
@@ -204,7 +203,7 @@ func (m *Memory) Text() any {
 		TargetGroups: m.TargetGroups, RuleOwners: m.RuleOwners, Applied: m.Applied, Placement: m.Placement,
 		Beside: m.Beside, Certificates: m.Certificates}
 	t.Good = slices.AppendSeq(t.Good, maps.Values(m.Good))
-	sorting.By(t.Good, func(a, b *intent.Member) int { return byObject(a.Object, b.Object) })
+	slices.SortFunc(t.Good, func(a, b *intent.Member) int { return byObject(a.Object, b.Object) })
 	t.Policies, t.Listeners = namedTextsOf(m.Policies), namedTextsOf(m.Listeners)
 	return t
 }

@@ -4,30 +4,16 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// bound is far more than any compilation below takes, on a slow machine and under the race detector too: a quadratic
-// one of these sizes takes longer.
-const bound = 2 * time.Minute
-
-// within fails if the work takes more processor time than anybody should wait for.
-func within(t *testing.T, what string, work func()) {
-	t.Helper()
-	if d := cputime.Of(work); d > bound {
-		t.Errorf("%s took %s", what, d)
-	}
-}
-
-// TestAnAnnotationOfAMegabyteIsAnsweredInTime gives each annotation a value of a megabyte, of a few shapes.
-func TestAnAnnotationOfAMegabyteIsAnsweredInTime(t *testing.T) {
+// TestAnAnnotationOfAMegabyteIsAnswered gives each annotation a value of a megabyte, of a few shapes.
+func TestAnAnnotationOfAMegabyteIsAnswered(t *testing.T) {
 	t.Parallel()
 	const megabyte = 1 << 20
 	shapes := []string{
@@ -48,15 +34,13 @@ func TestAnAnnotationOfAMegabyteIsAnsweredInTime(t *testing.T) {
 		t.Run(suffix, func(t *testing.T) {
 			t.Parallel()
 			for _, value := range shapes {
-				within(t, suffix, func() {
-					for _, o := range s.run(t, append(surroundings(), ing("x", notes{suffix: value}, all, "b Prefix / go:use-annotation"))) {
-						for _, d := range o.Diagnostics {
-							if len(d) > 4096 {
-								t.Errorf("a finding has %d bytes: %.200s", len(d), d)
-							}
+				for _, o := range s.run(t, append(surroundings(), ing("x", notes{suffix: value}, all, "b Prefix / go:use-annotation"))) {
+					for _, d := range o.Diagnostics {
+						if len(d) > 4096 {
+							t.Errorf("a finding has %d bytes: %.200s", len(d), d)
 						}
 					}
-				})
+				}
 			}
 		})
 	}
@@ -65,50 +49,6 @@ func TestAnAnnotationOfAMegabyteIsAnsweredInTime(t *testing.T) {
 // ruleLimit is a limit of an account.
 func ruleLimit(n int) map[string]int {
 	return map[string]int{"rules-per-application-load-balancer": n}
-}
-
-func TestTenThousandRulesAreCompiledInTime(t *testing.T) {
-	t.Parallel()
-	const members, paths = 100, 100
-	objects := surroundings()
-	for i := range members {
-		var p []string
-		for j := range paths {
-			p = append(p, fmt.Sprintf("h%d.example.com Exact /p%d web:80", i, j))
-		}
-		objects = append(objects, ing(fmt.Sprintf("m%03d", i), group("g"), p...))
-	}
-	within(t, "compiling", func() {
-		for _, limit := range []int{members * paths, 100} { // all fit; they are joined, and most are left out
-			out := scenario{Account: "lab", Limits: ruleLimit(limit)}.run(t, objects)
-			if len(out) != 1 || out[0].Desired == nil || len(out[0].Desired.Rules) != limit {
-				t.Errorf("not %d rules: %.2000s", limit, tell(out))
-			}
-		}
-	})
-}
-
-// TestTenThousandRedirectsAreComparedInTime has every rule be one that might hide all later ones.
-func TestTenThousandRedirectsAreComparedInTime(t *testing.T) {
-	t.Parallel()
-	const members, paths = 100, 100
-	objects := surroundings()
-	for i := range members {
-		var p []string
-		for j := range paths {
-			p = append(p, fmt.Sprintf("h%d.example.com Exact /p%d go:use-annotation", i, j))
-		}
-		objects = append(objects, ing(fmt.Sprintf("m%03d", i),
-			and(group("g"),
-				notes{"actions.go": `{"type":"redirect","redirectConfig":{"host":"else.example.com","statusCode":"HTTP_301"}}`}),
-			p...))
-	}
-	within(t, "compiling", func() {
-		out := scenario{Account: "lab", Limits: ruleLimit(members * paths)}.run(t, objects)
-		if len(out) != 1 || out[0].Desired == nil || len(out[0].Desired.Rules) != members*paths {
-			t.Errorf("not all rules: %.2000s", tell(out))
-		}
-	})
 }
 
 // FuzzAnyIngressCompiles gives an Ingress any text in an annotation, a host, a path and a port's name, in a group with
@@ -178,7 +118,7 @@ func check(t *testing.T, s *stack.Stack) {
 	}
 }
 
-func TestManyListenPortsAreAnsweredInTime(t *testing.T) {
+func TestManyListenPorts(t *testing.T) {
 	t.Parallel()
 	for ports, refused := range map[int]string{
 		1000:   "ports 51-1000 have no listener: an application load balancer allows 50 listeners",
@@ -191,13 +131,11 @@ func TestManyListenPortsAreAnsweredInTime(t *testing.T) {
 		objects := append(surroundings(), ing("x", notes{"listen-ports": "[" + strings.Join(list, ",") + "]"},
 			"h.example.com Prefix / web:80"))
 		var told string
-		took := cputime.Of(func() {
-			for _, o := range (scenario{Account: "lab"}).run(t, objects) {
-				told += strings.Join(o.Diagnostics, "\n")
-			}
-		})
-		if took > 10*time.Second || !strings.Contains(told, refused) {
-			t.Errorf("%d ports took %s: %s", ports, took, told)
+		for _, o := range (scenario{Account: "lab"}).run(t, objects) {
+			told += strings.Join(o.Diagnostics, "\n")
+		}
+		if !strings.Contains(told, refused) {
+			t.Errorf("%d ports: %s", ports, told)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
@@ -29,7 +28,7 @@ func (b *build) limitPorts() {
 	places := b.places(needed)
 	moved := b.movedPorts(needed, places, d)
 	stands := func(p *port) bool { return moved[p] || b.listens(p, d) }
-	sorting.StableBy(needed, func(x, y *port) int {
+	slices.SortStableFunc(needed, func(x, y *port) int {
 		switch {
 		case stands(x) && !stands(y):
 			return -1
@@ -65,7 +64,7 @@ func (b *build) movedPorts(needed []*port, places map[*port]int, d *facts.LoadBa
 	}
 	delete(freed, "")
 	order := slices.Clone(needed)
-	sorting.StableBy(order, func(x, y *port) int { return cmp.Compare(places[x], places[y]) })
+	slices.SortStableFunc(order, func(x, y *port) int { return cmp.Compare(places[x], places[y]) })
 	out := map[*port]bool{}
 	for _, p := range order {
 		of := b.members[b.declarer(p)].Object.Namespace

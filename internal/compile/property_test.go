@@ -8,14 +8,10 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
-
-// Each check of the package tries a third of the cases in the short form.
-func init() { longtest.RapidChecks(30, 100) }
 
 // drawMember makes a member whose settings may be odd: conflicting, out of range, unknown to AWS.
 func drawMember(t *rapid.T, i int) intent.Member {

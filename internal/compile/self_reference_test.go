@@ -65,20 +65,18 @@ func TestReferencesToThemselvesEndAndAreReported(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			within(t, c.name, func() {
-				out := scenario{Account: "lab"}.run(t, append(surroundings(), ing("x", c.notes, c.paths...)))
-				text := tell(out)
-				for _, w := range c.want {
-					if !strings.Contains(text, w) {
-						t.Errorf("%q is missing in:\n%s", w, text)
-					}
+			out := scenario{Account: "lab"}.run(t, append(surroundings(), ing("x", c.notes, c.paths...)))
+			text := tell(out)
+			for _, w := range c.want {
+				if !strings.Contains(text, w) {
+					t.Errorf("%q is missing in:\n%s", w, text)
 				}
-				for _, w := range c.never {
-					if strings.Contains(text, w) {
-						t.Errorf("%q is in:\n%s", w, text)
-					}
+			}
+			for _, w := range c.never {
+				if strings.Contains(text, w) {
+					t.Errorf("%q is in:\n%s", w, text)
 				}
-			})
+			}
 		})
 	}
 }
@@ -102,27 +100,25 @@ func TestAnAnnotationOfAMegabyteOnAServiceIsAnsweredInTime(t *testing.T) {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
 			for _, value := range shapes {
-				within(t, key, func() {
-					svc := &corev1.Service{
-						ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "big", UID: "0f7c2d3e-0000-4000-8000-000000000001",
-							Annotations: map[string]string{key: value},
-							// else one in an invalid group has no stack
-							Finalizers: []string{naming.Finalizer(stack.Key{Owner: stack.Service, ID: naming.StackID("shop", "big")})}},
-						Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: &class,
-							Ports: []corev1.ServicePort{{Name: "http", Port: 80, NodePort: 30080, Protocol: corev1.ProtocolTCP}}},
-					}
-					out := scenario{Account: "lab"}.run(t, append(surroundings(), svc))
-					if !slices.ContainsFunc(out, func(o outcome) bool { return strings.Contains(fmt.Sprint(o.Stack), "shop/big") }) {
-						t.Errorf("the Service is overlooked: %.500s", tell(out))
-					}
-					for _, o := range out {
-						for _, d := range o.Diagnostics {
-							if len(d) > 4096 {
-								t.Errorf("a finding has %d bytes: %.200s", len(d), d)
-							}
+				svc := &corev1.Service{
+					ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "big", UID: "0f7c2d3e-0000-4000-8000-000000000001",
+						Annotations: map[string]string{key: value},
+						// else one in an invalid group has no stack
+						Finalizers: []string{naming.Finalizer(stack.Key{Owner: stack.Service, ID: naming.StackID("shop", "big")})}},
+					Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: &class,
+						Ports: []corev1.ServicePort{{Name: "http", Port: 80, NodePort: 30080, Protocol: corev1.ProtocolTCP}}},
+				}
+				out := scenario{Account: "lab"}.run(t, append(surroundings(), svc))
+				if !slices.ContainsFunc(out, func(o outcome) bool { return strings.Contains(fmt.Sprint(o.Stack), "shop/big") }) {
+					t.Errorf("the Service is overlooked: %.500s", tell(out))
+				}
+				for _, o := range out {
+					for _, d := range o.Diagnostics {
+						if len(d) > 4096 {
+							t.Errorf("a finding has %d bytes: %.200s", len(d), d)
 						}
 					}
-				})
+				}
 			}
 		})
 	}

@@ -3,11 +3,11 @@ package compile
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -164,7 +164,7 @@ func (b *build) noteNotOurs() {
 			note(nonEmpty(l.InboundCIDRs).Set, l.InboundCIDRs.Source)
 			note(nonEmpty(l.PrefixLists).Set, l.PrefixLists.Source)
 		}
-		for _, source := range sorting.Sorted(maps.Keys(ignored), func(x, y intent.Source) int {
+		for _, source := range slices.SortedFunc(maps.Keys(ignored), func(x, y intent.Source) int {
 			return strings.Compare(x.Place(), y.Place())
 		}) {
 			b.note(i, diag.New(m.Object, source.Place(), diag.IgnoredSetting,

@@ -10,7 +10,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -135,7 +134,7 @@ func (b *build) sharedTags(setting string, among []int, tell bool) (map[string]s
 		return standing, seniority
 	}
 	keys := slices.Sorted(maps.Keys(user))
-	sorting.StableBy(keys, func(x, y string) int {
+	slices.SortStableFunc(keys, func(x, y string) int {
 		standsX, joinedX := rank(x)
 		standsY, joinedY := rank(y)
 		return cmp.Or(standsX-standsY, joinedX-joinedY)

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,7 +11,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
@@ -234,7 +234,7 @@ func (s *DriftDetector) takeTurns(now time.Time, present map[driftUnit]bool) {
 			others = append(others, turn{x, at, false})
 		}
 	}
-	sorting.By(others, func(a, b turn) int { return a.at.Compare(b.at) })
+	slices.SortFunc(others, func(a, b turn) int { return a.at.Compare(b.at) })
 	s.turns = append(s.turns, others[:min(len(others), mostTurns)]...)
 }
 

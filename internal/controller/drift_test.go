@@ -19,7 +19,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/lib/callbudget"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
@@ -203,9 +202,8 @@ func TestTheSweepKeepsItsPaceHoweverMuchThereIs(t *testing.T) {
 
 func TestThousandLoadBalancersAreReviewedWithinFiveHours(t *testing.T) {
 	t.Parallel()
-	longtest.Long(t, "five hours of a thousand load balancers")
-	if longtest.Race {
-		t.Skip("five hours take two minutes under the race detector, and no other goroutine runs in them")
+	if testing.Short() {
+		t.Skip("five hours of a thousand load balancers")
 	}
 	s := newScene(time.Hour)
 	s.price = 12

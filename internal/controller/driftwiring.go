@@ -41,7 +41,7 @@ func (w *Wiring) NewDriftDetector(all []*stacks.Reconciler, b *bindingpass.Recon
 	wake func(key stack.Key)) *DriftDetector {
 	return &DriftDetector{
 		interval: w.Config.DriftInterval, now: w.Now, log: w.Log.WithName("drift"),
-		jitter: func() float64 { return 0.5 + rand.Float64() }, //nolint:gosec // spreads load
+		jitter: func() float64 { return 0.5 + rand.Float64() },
 		stacks: func() []stack.Key {
 			var keys []stack.Key
 			for _, s := range all {

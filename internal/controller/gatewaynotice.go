@@ -13,7 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/turns"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -63,7 +63,7 @@ func (n gatewayNotice) Start(ctx context.Context) error {
 	n.log.Info("Gateways are not served: the feature gate of their classes is off (ALBGatewayAPI, NLBGatewayAPI or "+
 		"AutoGatewayAPI); their load balancers stay in AWS as they are",
 		"gateways", len(gateways), "first", gateways[0].String())
-	for _, o := range sorting.InTurn(gateways, maxGatewayEvents, func(o diag.Object) string { return o.Namespace }) {
+	for _, o := range turns.Take(gateways, maxGatewayEvents, func(o diag.Object) string { return o.Namespace }) {
 		n.record(o, reporting.Event{Type: corev1.EventTypeWarning, Reason: "GatewayNotServed",
 			Message: "the controller's feature gate for Gateways of this class is off (ALBGatewayAPI, NLBGatewayAPI or " +
 				"AutoGatewayAPI in --feature-gates): the load balancer of the Gateway stays in AWS as it is, and no change of " +

@@ -246,7 +246,7 @@ func named(o metav1.ListOptions) metav1.ListOptions {
 
 // holdStore passes on what the ConfigMap has; it implements cache.ReflectorStore.
 type holdStore struct {
-	ctx context.Context //nolint:containedctx // of the reflector that it belongs to
+	ctx context.Context
 	to  chan<- map[string]string
 }
 

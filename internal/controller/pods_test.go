@@ -24,7 +24,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 func TestPodsAreWatchedWhereAGateOrTheTargetsOfABindingNeedThem(t *testing.T) {
@@ -100,7 +99,9 @@ func TestLookAtAWatchOfPodsCostsTheSame(t *testing.T) { // not parallel: it coun
 // TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded measures the heap. docs/benchmarks.md has the figures, which
 // -v prints.
 func TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded(t *testing.T) {
-	longtest.Long(t, "tens of thousands of pods")
+	if testing.Short() {
+		t.Skip("tens of thousands of pods")
+	}
 	const namespaces, each = 20, 1000
 	s := podserver.New()
 	for n := range namespaces {

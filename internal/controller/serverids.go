@@ -75,7 +75,7 @@ func (s *serverIDs) generator(ctx context.Context) *serverid.Generator {
 		defer cancel()
 		worker, err := s.worker(ctx)
 		if err != nil {
-			worker = uint32(s.random(serverid.Workers)) //nolint:gosec // below 131072
+			worker = uint32(s.random(serverid.Workers))
 			s.log.Error(err, "cannot reserve a worker number for QUIC server ids; the controller uses a random one",
 				"worker", worker)
 		}
@@ -107,7 +107,7 @@ func (s *serverIDs) takeWorker(ctx context.Context) (uint32, error) {
 	if client.IgnoreNotFound(err) != nil {
 		return 0, err
 	}
-	worker := uint32(s.random(serverid.Workers)) //nolint:gosec // below 131072
+	worker := uint32(s.random(serverid.Workers))
 	if n, err := strconv.ParseUint(m.Data[nextWorkerKey], 10, 32); err == nil && n < serverid.Workers {
 		worker = uint32(n)
 	} else if m.Data[nextWorkerKey] != "" {

@@ -34,7 +34,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/probes"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/controller/scrape"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
@@ -197,7 +196,7 @@ type start struct {
 	events     *lateRecorder
 	lease      *fence          // nil = without leader election
 	tracer     *tracing.Tracer // nil = no traces
-	reviews    scrape.Reviews  // of clients of metrics
+	rest       *rest.Config
 	log        logr.Logger
 
 	connection awsclient.Connection // of await
@@ -219,15 +218,11 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the API server: %w", err)
 	}
-	reviews, err := newClientReviews(rc, hc)
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the API server: %w", err)
-	}
 	rights.Reviews = api.authorization.SelfSubjectAccessReviews()
 	s := &start{
 		metrics: m, conditions: conditions, probes: probes.New(conditions), reporter: reporter, api: api, client: hc,
-		own:     startup.OwnPod(),
-		reviews: reviews, log: log,
+		own:  startup.OwnPod(),
+		rest: rc, log: log,
 		options: managerOptions(c, scheme, log), events: &lateRecorder{},
 		calls:  &startup.Calls{Conditions: conditions, Now: time.Now},
 		server: &startup.Server{Conditions: conditions, Client: api.discovery.RESTClient(), Host: rc.Host, Rights: rights},
@@ -261,7 +256,7 @@ func (s *start) serve(ctx context.Context, c *config.Config, fail func(error)) (
 	if err != nil {
 		return nil, err
 	}
-	page, err := metricsPage(c, s.reviews, s.log)
+	page, err := metricsPage(c, s.rest, s.client)
 	if err != nil {
 		return nil, err
 	}

@@ -214,7 +214,7 @@ func agentConfig(r client.Reader) func(ctx context.Context, namespace string) (*
 				return nil, err
 			}
 		}
-		return nil, nil //nolint:nilnil // nil = there is none
+		return nil, nil
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -59,11 +59,11 @@ func annotated(cases ...effectCase) (own, ofService map[string]string) {
 func TestEachPairHasAnEffectOrAFinding(t *testing.T) {
 	t.Parallel()
 	kind := func(c effectCase) string { return strings.Replace(c.on, "Service", "Ingress", 1) }
-	cases, tried, sample := effectCases(), 0, longtest.OneOf(40)
+	cases, tried, chosen := effectCases(), 0, sample.OneOf(40)
 	for _, c := range cases {
 		_, key, _ := strings.Cut(c.key, "/")
 		for _, other := range cases {
-			if unseenHere[key] != "" || other.key == c.key || kind(other) != kind(c) || c.alike(other) || !sample.Next() {
+			if unseenHere[key] != "" || other.key == c.key || kind(other) != kind(c) || c.alike(other) || !chosen.Next() {
 				continue
 			}
 			own, ofService := annotated(c, other)

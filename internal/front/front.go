@@ -15,7 +15,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -58,7 +57,7 @@ func StacksOf(f Loader, v *objects.View, o metav1.Object) (keys []stack.Key, d *
 	for _, id := range ids {
 		keys = append(keys, stack.Key{Owner: kind.Owner, ID: id})
 	}
-	sorting.By(keys, stack.Key.Compare)
+	slices.SortFunc(keys, stack.Key.Compare)
 	return slices.Compact(keys), d
 }
 

@@ -6,15 +6,10 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
-	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -67,53 +62,5 @@ spec: {controller: ingress.k8s.aws/alb}
 	}
 	if routes > 2*intent.MaxGroupRules || refused != 49 {
 		t.Errorf("%d routes; %d Ingresses are refused", routes, refused)
-	}
-}
-
-// TestManyObjectsOfATenantCostInProportion has a tenant create more and more Ingresses that look like members of the
-// group of others, or set what is for those who decide: each pass for an edit of another tenant looks at them.
-func TestManyObjectsOfATenantCostInProportion(t *testing.T) {
-	t.Parallel()
-	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
-	for name, change := range map[string]func(*networkingv1.Ingress){
-		"with forged finalizers": func(i *networkingv1.Ingress) {
-			i.Annotations, i.Finalizers = nil, []string{"group.ingress.k8s.aws/g"}
-		},
-		"with policies": func(i *networkingv1.Ingress) { i.Annotations["alb.ingress.kubernetes.io/drift-policy"] = "report" },
-	} {
-		for _, remembers := range []bool{false, true} {
-			growth.AtMost(t, 1.4, fmt.Sprintf("microseconds for Ingresses %s, memory %t", name, remembers), func(n int) float64 {
-				w, before := Input{Declared: true}, &compile.Memory{}
-				w.LoadBalancer.Key = key
-				add := func(i *networkingv1.Ingress) {
-					i.UID = types.UID(i.Name)
-					if len(i.Finalizers) > 0 {
-						w.Leaving = append(w.Leaving, i)
-						return
-					}
-					w.Members = append(w.Members, i)
-					w.LoadBalancer.Members = append(w.LoadBalancer.Members, intent.Member{Object: owner.Object(i)})
-				}
-				web := ofGroup("a", "web", 1, 1)
-				web.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: "g.example"}}
-				add(web)
-				web.Finalizers = []string{"group.ingress.k8s.aws/g"}
-				for i := range 2 * n {
-					ing := ofGroup("mal", fmt.Sprint("m", i), int64(2+i), 1)
-					change(ing)
-					add(ing)
-				}
-				if remembers {
-					before.Members = []diag.Object{owner.Object(web)}
-				}
-				took := cputime.PerCall(func() {
-					got := w.Governed(key, before)
-					if len(got.Forged)+len(got.SetAside) != 2*n || len(got.Owners()) != 1+len(got.SetAside) {
-						t.Errorf("%d forged, %d set aside, %d owners", len(got.Forged), len(got.SetAside), len(got.Owners()))
-					}
-				})
-				return float64(took.Microseconds())
-			})
-		}
 	}
 }

@@ -26,7 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
@@ -34,7 +34,7 @@ import (
 // readScene reads objects that serve.
 func readScene(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("testdata/kept/" + name + ".yaml") //nolint:gosec // ours
+	text, err := os.ReadFile("testdata/kept/" + name + ".yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,9 +178,9 @@ func TestEachUnfitFieldKeepsAnswers(t *testing.T) {
 					t.Fatalf("the scene does not serve: %s", old.complaint())
 				}
 			}
-			kept, tried, sample := 0, 0, longtest.OneOf(400)
+			kept, tried, chosen := 0, 0, sample.OneOf(400)
 			for n, e := range fieldEdits(scenes[0], all) {
-				if !sample.Next() {
+				if !chosen.Next() {
 					continue
 				}
 				tried++

@@ -75,7 +75,7 @@ func TestInvalidMoveServesNoMoreThanMoveBeforeMistake(t *testing.T) {
 		move.make(once)
 		wrong.make(once)
 		newcomer := once.compile(rt, before.Memory)
-		once.f = joined{once.f.(Ingress), own, before.Memory, alone.compile(rt, nil).Memory} //nolint:forcetypeassert // it is
+		once.f = joined{once.f.(Ingress), own, before.Memory, alone.compile(rt, nil).Memory}
 		now := once.compile(rt, before.Memory)
 		if now.Stack == nil {
 			return

@@ -14,12 +14,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
-
-func init() { longtest.RapidChecks(40, 1000) }
 
 // tenants draw what two tenants declare: a, who was first, and b, a newcomer.
 type tenants struct{ *rapid.T }

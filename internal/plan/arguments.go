@@ -6,10 +6,9 @@ import (
 	"encoding"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
-
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // arguments writes an operation as JSON. Its fields have the names of the Go structs in lower camel case, like all
@@ -118,7 +117,7 @@ func writeMap(b *bytes.Buffer, v reflect.Value) error {
 		}
 		entries = append(entries, entry{name, value})
 	}
-	sorting.By(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
 	b.WriteByte('{')
 	for i, e := range entries {
 		if i > 0 {

@@ -119,7 +119,7 @@ func (a *accelerators) edit(ctx context.Context) {
 			return
 		}
 		o.Generation++
-		*o.Spec.Listeners[0].EndpointGroups[0].TrafficDialPercentage = int32(o.Generation % 100) //nolint:gosec // small
+		*o.Spec.Listeners[0].EndpointGroups[0].TrafficDialPercentage = int32(o.Generation % 100)
 		if a.client.Update(ctx, o) == nil {
 			a.wake(o)
 		}

@@ -5,7 +5,6 @@ package alerts
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
@@ -302,31 +301,6 @@ func TestEachAlertIsInTheTable(t *testing.T) {
 	}
 }
 
-// TestPageHasEachFault compares the table of docs/operations/measured-faults.md, which has one row for all reasons of
-// lbc_degraded that share an alert.
-func TestPageHasEachFault(t *testing.T) {
-	t.Parallel()
-	page, err := os.ReadFile("../../docs/operations/measured-faults.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range faults[len(degradations()):] {
-		names := []string{"none"}
-		if len(f.alerts) > 0 {
-			names = nil
-		}
-		for _, a := range f.alerts {
-			names = append(names, a.name)
-		}
-		for _, name := range names {
-			row := "| " + strings.ToUpper(f.name[:1]) + f.name[1:] + " | " + name + " | "
-			if strings.Count(string(page), row) != 1 {
-				t.Errorf("the page lacks a row %s…: make faults measures it", row)
-			}
-		}
-	}
-}
-
 // TestAlertsFireInTheirFaultsOnly has each fault begin and end. With -v it prints when each alert fired and ended.
 func TestAlertsFireInTheirFaultsOnly(t *testing.T) {
 	t.Parallel()
@@ -334,9 +308,9 @@ func TestAlertsFireInTheirFaultsOnly(t *testing.T) {
 	t.Cleanup(func() {
 		t.Logf("\n| Fault | Alert | Fires after | Ends after the cure |\n|---|---|---|---|\n%s", strings.Join(measured, ""))
 	})
-	sample := longtest.Rotating(4)
+	chosen := sample.OneOf(4)
 	for n, f := range faults {
-		if !sample.Next() {
+		if !chosen.Next() {
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {

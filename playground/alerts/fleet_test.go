@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"sigs.k8s.io/yaml"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/playground/chart"
 )
 
@@ -72,9 +72,9 @@ func threshold(t *testing.T, expr string) (value float64, chosen bool) {
 func TestValuesOfEachAlertTakeEffect(t *testing.T) {
 	t.Parallel()
 	plain := rendered(t, map[string]any{})
-	sample := longtest.Rotating(4)
+	chosen := sample.OneOf(4)
 	for _, rule := range rules(t) {
-		if !sample.Next() {
+		if !chosen.Next() {
 			continue
 		}
 		name := rule.Alert

@@ -342,7 +342,6 @@ func (w *world) keepTargets(ctx context.Context) {
 		q := registrar.Request{Group: group, Binding: stack.ID{Namespace: "shop", Name: "a"}, Since: time.Now()}
 		var want []registrar.Endpoint
 		for pod := n/4 - pods; pod < n/4; pod++ {
-			//nolint:gosec // small
 			want = append(want, registrar.Endpoint{Target: registrar.Target{ID: fmt.Sprint("10.0.0.", pod%pods),
 				Port: int32(1024 + pod)}})
 		}

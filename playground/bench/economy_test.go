@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/bench/compute"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
@@ -52,8 +51,9 @@ func TestCoreRowsStayWithinTheBudget(t *testing.T) {
 // throttled, those of targets under trouble, those of the largest cluster and those of sizes. AWS calls are held
 // exactly.
 func TestEveryRowStaysWithinTheBudget(t *testing.T) {
-	longtest.Long(t, "it makes a hundred load balancers of each kind several times; "+
-		"TestCoreRowsStayWithinTheBudget makes some")
+	if testing.Short() {
+		t.Skip("it makes a hundred load balancers of each kind several times; " + "TestCoreRowsStayWithinTheBudget makes some")
+	}
 	results := economy(t, "counts", "memory", "gateway-memory", "service-memory", "timed", "compute")
 	want := -1 // the row of the memory of the largest cluster is measured only where it is named
 	for _, r := range rows {

@@ -23,7 +23,7 @@ func TestTheChartOfDefinitionsHasThoseOfConfig(t *testing.T) {
 		files := must(filepath.Glob(filepath.Join("../../config/crd", pattern)))
 		want := map[string]string{}
 		for _, f := range files {
-			for _, o := range must(manifest.Parse(f, must(os.ReadFile(f)))) { //nolint:gosec // ours
+			for _, o := range must(manifest.Parse(f, must(os.ReadFile(f)))) {
 				if err := unstructured.SetNestedField(o.Object, "keep", "metadata", "annotations",
 					"helm.sh/resource-policy"); err != nil {
 					t.Fatal(err)

@@ -82,13 +82,11 @@ func isEmpty(v any) bool {
 }
 
 // TestValuesOfTheExistingChartDoTheSame holds each value of the existing chart to its default and its effect there.
-// docs/install.md and the chart's README, thus values.yaml, name each value that differs.
+
 func TestValuesOfTheExistingChartDoTheSame(t *testing.T) {
 	t.Parallel()
 	c := load(t)
 	defaults := c.Values()
-	page := string(must(os.ReadFile("../../docs/install.md")))
-	readme := string(must(os.ReadFile("../../charts/aws-load-balancer-controller/README.md")))
 	for _, row := range existingValues(t) {
 		t.Run(row.Value, func(t *testing.T) {
 			t.Parallel()
@@ -99,12 +97,6 @@ func TestValuesOfTheExistingChartDoTheSame(t *testing.T) {
 			same := value(ours) == value(row.Default) || isEmpty(ours) && isEmpty(row.Default)
 			if !same && row.Differs == "" {
 				t.Errorf("default %s; the existing chart has %s", value(ours), value(row.Default))
-			}
-			if row.Differs != "" && !strings.Contains(page, "`"+row.Value+"`") {
-				t.Errorf("docs/install.md does not say that it differs: %s", row.Differs)
-			}
-			if row.Differs != "" && !differsIn(readme, row.Value) {
-				t.Errorf("values.yaml does not say that it differs: %s", row.Differs)
 			}
 			before := base(row.With)
 			after := setAt(base(row.With, row.Together), row.Value, row.Set)
@@ -125,20 +117,6 @@ func TestValuesOfTheExistingChartDoTheSame(t *testing.T) {
 			}
 		})
 	}
-}
-
-// differsIn reports whether the README marks a value or a value that it is part of.
-func differsIn(readme, path string) bool {
-	for ok := true; ok; {
-		for line := range strings.Lines(readme) {
-			if strings.HasPrefix(line, "| `"+path+"` |") && strings.Contains(line, "Differs: ") {
-				return true
-			}
-		}
-		at := strings.LastIndexByte(path, '.')
-		path, ok = path[:max(at, 0)], at > 0
-	}
-	return false
 }
 
 // matches compares a line with a wanted one, in which … stands for any text.

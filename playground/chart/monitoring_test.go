@@ -1,16 +1,12 @@
 package chart
 
 import (
-	"cmp"
 	"encoding/json"
-	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"sigs.k8s.io/yaml"
 )
 
 // monitored is a rendering with rules and dashboard.
@@ -39,50 +35,6 @@ func TestRulesAndDashboardAreThoseOfTheFiles(t *testing.T) {
 	}
 	if d := gocmp.Diff(file, shown); d != "" {
 		t.Errorf("dashboard (-want +got):\n%s", d)
-	}
-}
-
-var alertHeading = regexp.MustCompile(`(?m)^### (LBC\w+)$`)
-
-// TestEachAlertHasAPartOfThePageThatItLinksTo compares the alerts with docs/tasks/monitoring.md.
-func TestEachAlertHasAPartOfThePageThatItLinksTo(t *testing.T) {
-	t.Parallel()
-	var file struct {
-		Groups []struct {
-			Rules []struct {
-				Alert               string
-				Labels, Annotations map[string]string
-			}
-		}
-	}
-	if err := yaml.Unmarshal(load(t).File("files/alerts.yaml"), &file); err != nil {
-		t.Fatal(err)
-	}
-	var alerts, headings []string
-	for _, g := range file.Groups {
-		for _, r := range g.Rules {
-			alerts = append(alerts, r.Alert)
-			if want := "/docs/tasks/monitoring.md#" + strings.ToLower(r.Alert); !strings.HasSuffix(r.Annotations["runbook_url"],
-				want) {
-				t.Errorf("%s: runbook_url is %q, want …%s", r.Alert, r.Annotations["runbook_url"], want)
-			}
-			if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) || r.Annotations["summary"] ==
-				"" || r.Annotations["description"] == "" {
-				t.Errorf("%s: labels %v, annotations %v", r.Alert, r.Labels, r.Annotations)
-			}
-		}
-	}
-	page := string(must(os.ReadFile("../../docs/tasks/monitoring.md")))
-	for _, m := range alertHeading.FindAllStringSubmatchIndex(page, -1) {
-		name := page[m[2]:m[3]]
-		headings = append(headings, name)
-		part, _, _ := strings.Cut(page[m[1]:], "\n#")
-		if !strings.Contains(part, "\nDo: ") {
-			t.Errorf("%s: the part does not say what to do in a line that begins with Do", name)
-		}
-	}
-	if d := gocmp.Diff(alerts, headings); d != "" {
-		t.Errorf("alerts and headings (-alerts +headings):\n%s", d)
 	}
 }
 
@@ -135,26 +87,6 @@ func TestDashboardSelectsClusters(t *testing.T) {
 }
 
 var aggregatesCluster = regexp.MustCompile(`by \((cluster|k8s_cluster|site)\b`)
-
-// TestPageHasTheDefaultsOfEachAlert compares the table of docs/tasks/monitoring.md with the rules.
-func TestPageHasTheDefaultsOfEachAlert(t *testing.T) {
-	t.Parallel()
-	page := string(must(os.ReadFile("../../docs/tasks/monitoring.md")))
-	groups := values(t, string(load(t).File("files/alerts.yaml")))["groups"].([]any)
-	for _, r := range groups[0].(map[string]any)["rules"].([]any) {
-		rule := r.(map[string]any)
-		name, threshold := rule["alert"].(string), "none"
-		if m := regexp.MustCompile(`[<>] ([0-9.]+)$`).FindStringSubmatch(rule["expr"].(string)); m != nil {
-			threshold = "(more|less|longer) than " + regexp.QuoteMeta(m[1]) + " ?[^|]*"
-		}
-		lasts, _ := rule["for"].(string)
-		row := `(?m)^\| \[` + name + `\]\(#` + strings.ToLower(name) + `\) \| ` + threshold + ` \| ` + cmp.Or(lasts, "none") +
-			` \| ` + rule["labels"].(map[string]any)["severity"].(string) + ` \|$`
-		if !regexp.MustCompile(row).MatchString(page) {
-			t.Errorf("docs/tasks/monitoring.md lacks a row %s", row)
-		}
-	}
-}
 
 func TestAlertOfReplicasNeedsTwoReplicas(t *testing.T) {
 	t.Parallel()

@@ -131,7 +131,6 @@ certManagement: null
 certDiscovery: null
 clusterSecretsPermissions: null
 autoscaling: null
-upgradeCheck: null
 `)
 	parse(t, "without ours", render(t, c, v, Release{Upgrade: true}))
 	v["enableCertManager"] = true

@@ -21,7 +21,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
 	"github.com/k8s-lbc/lbc/playground/node"
 	"github.com/k8s-lbc/lbc/playground/repository"
@@ -299,7 +298,9 @@ func (s *story) controllerMayOnlyRead() {
 
 // A control plane takes seconds to start, so this is one story.
 func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
-	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
+	if testing.Short() {
+		t.Skip("it is about the playground, which every end-to-end test uses")
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	s := begin(ctx, t)

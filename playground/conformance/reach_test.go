@@ -29,14 +29,15 @@ import (
 	"sigs.k8s.io/gateway-api/conformance/utils/tls"
 	"sigs.k8s.io/gateway-api/conformance/utils/udp"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // The suite's own setup runs with a hand in place of the controller: its base manifests are applied, and all of their
 // pods become ready. Then each of its clients reaches them through load balancers that are made by hand.
 func TestTheSuitesClientsReachItsBackendsThroughLoadBalancers(t *testing.T) {
-	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
+	if testing.Short() {
+		t.Skip("make conformance runs the suite; this is about its lists and clients")
+	}
 	if testing.Short() {
 		t.Skip("starts a playground")
 	}

@@ -31,7 +31,6 @@ import (
 	"sigs.k8s.io/gateway-api/pkg/features"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/curl"
 )
 
@@ -55,7 +54,9 @@ const classAccepted = time.Minute
 // TestSuite runs the suite in a process of its own, which the lists' comparison starts: the suite ends the test that
 // failed, and its failures are not ours when they are listed.
 func TestSuite(t *testing.T) {
-	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
+	if testing.Short() {
+		t.Skip("make conformance runs the suite; this is about its lists and clients")
+	}
 	path := os.Getenv(orderVariable)
 	if path == "" {
 		t.Skip("the suite is run by TestConformance")

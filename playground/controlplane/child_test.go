@@ -157,7 +157,7 @@ func TestAComponentThatEndsIsAFailure(t *testing.T) {
 func TestNothingIsLeftOfAParentThatWasKilled(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], parent, dir) //nolint:gosec // this program
+	cmd := exec.CommandContext(t.Context(), os.Args[0], parent, dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ import (
 // admitting is what an API server of a minor version compiles new expressions with: the libraries of the minor before,
 // so that a downgrade by one minor still compiles what is stored.
 func admitting(v support.Version) *environment.EnvSet {
-	return environment.MustBaseEnvSet(version.MajorMinor(uint(v.Major), uint(v.Minor-1))) //nolint:gosec // small numbers
+	return environment.MustBaseEnvSet(version.MajorMinor(uint(v.Major), uint(v.Minor-1)))
 }
 
 // expression is a CEL expression of the project, with what compiles it.
@@ -118,7 +118,7 @@ func expressions(t *testing.T, of support.Version) (out []expression) {
 			t.Fatalf("%s: %d files, %v", dir, len(files), err)
 		}
 		for _, file := range files {
-			text, err := os.ReadFile(file) //nolint:gosec // ours
+			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -42,7 +42,7 @@ func TestReleaseWithoutControllersIsRefused(t *testing.T) {
 // that hooks are left to Helm.
 func TestObjectsOfReleaseAreHelms(t *testing.T) {
 	t.Parallel()
-	r := &Release{Values: map[string]any{"creator": "me", "upgradeCheck": map[string]any{"enabled": true}}}
+	r := &Release{Values: map[string]any{"creator": "me"}}
 	if err := rendered(r); err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func heard(ctx context.Context, terminal bool) bool {
 // atTerminal reports whether this process has a terminal.
 func atTerminal() bool {
 	return slices.ContainsFunc([]*os.File{os.Stdin, os.Stdout, os.Stderr}, func(f *os.File) bool {
-		return term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor
+		return term.IsTerminal(int(f.Fd()))
 	})
 }
 

@@ -15,8 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 func TestMain(m *testing.M) { Main(m) }
@@ -83,7 +81,9 @@ func endpoints(t *testing.T, c *Cluster, namespace string, n int) []string {
 }
 
 func TestPodAddressesBelongToTheNodesInterfaces(t *testing.T) {
-	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
+	if testing.Short() {
+		t.Skip("it is about the playground, which every end-to-end test uses")
+	}
 	t.Parallel()
 	c := cluster(t)
 	c.Apply(t, fmt.Sprintf(workload, "addresses"))
@@ -106,7 +106,9 @@ func TestPodAddressesBelongToTheNodesInterfaces(t *testing.T) {
 }
 
 func TestNodesAreReadyAndHaveTheirInstances(t *testing.T) {
-	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
+	if testing.Short() {
+		t.Skip("it is about the playground, which every end-to-end test uses")
+	}
 	t.Parallel()
 	c := cluster(t)
 	seeded := c.Simulator.Seed().Cluster.Nodes
@@ -187,7 +189,9 @@ func balancer(t *testing.T, c *Cluster, name string, targets []string, port int3
 }
 
 func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
-	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
+	if testing.Short() {
+		t.Skip("it is about the playground, which every end-to-end test uses")
+	}
 	t.Parallel()
 	c := cluster(t)
 	c.Apply(t, fmt.Sprintf(workload, "reach"))

@@ -37,7 +37,7 @@ const (
 )
 
 func parse(path string) ([]*unstructured.Unstructured, error) {
-	content, err := os.ReadFile(path) //nolint:gosec // of the test
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

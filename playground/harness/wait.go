@@ -45,7 +45,7 @@ func (c *Cluster) Journal(t testing.TB) func() string {
 	}
 	return func() string {
 		t.Helper()
-		content, err := os.ReadFile(path) //nolint:gosec // ours
+		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}

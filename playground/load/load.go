@@ -31,7 +31,7 @@ type Client interface {
 
 // Clients make requests until they are stopped. They are safe for concurrent use.
 type Clients struct {
-	ctx    context.Context //nolint:containedctx // of the clients' goroutines, which Stop ends
+	ctx    context.Context
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 	calm   atomic.Bool

@@ -81,7 +81,7 @@ type Fleet struct {
 	beats   map[string]context.CancelFunc // end the heartbeats, by node
 	stopped bool
 
-	running  context.Context //nolint:containedctx // of the fleet's goroutines, which Stop ends
+	running  context.Context
 	stopping <-chan struct{}
 }
 

@@ -43,7 +43,6 @@ func Run(ctx context.Context, o Options) (int, error) {
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
 	for name, content := range map[string]string{"resolv.conf": "nameserver 127.0.0.1\noptions timeout:20 attempts:2\n",
 		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n"} {
-		//nolint:gosec // anyone may read it
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			return 0, err
 		}
@@ -183,7 +182,7 @@ func (e *refusal) Error() string { return e.reply.Error }
 // relay carries what arrives in the command's network to this machine.
 type relay struct {
 	options Options
-	ctx     context.Context //nolint:containedctx // of the relay's goroutines, which stop ends
+	ctx     context.Context
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
 

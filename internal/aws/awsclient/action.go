@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -61,7 +60,7 @@ func redirect(r *stack.Redirect) *elbv2types.RedirectActionConfig {
 // only.
 func FromActions(as []elbv2types.Action) []stack.Action {
 	as = slices.Clone(as)
-	sorting.StableBy(as, func(a, b elbv2types.Action) int { return cmp.Compare(value(a.Order), value(b.Order)) })
+	slices.SortStableFunc(as, func(a, b elbv2types.Action) int { return cmp.Compare(value(a.Order), value(b.Order)) })
 	var out []stack.Action
 	for _, a := range as {
 		s := stack.Action{Type: stack.ActionType(a.Type)}

@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -170,7 +170,7 @@ func withoutSecrets(ctx context.Context, err error) error {
 		lines = append(lines, strings.FieldsFunc(s.Reveal(), func(r rune) bool { return r == '\r' || r == '\n' })...)
 	}
 	// one secret may be the beginning of another
-	sorting.StableBy(lines, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	slices.SortStableFunc(lines, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	var pairs []string
 	for _, line := range lines {
 		pairs = append(pairs, line, stack.Hidden)

@@ -106,7 +106,6 @@ func TestCallsPassAProxyWithAPrivateAuthority(t *testing.T) {
 // called runs this test in a process of its own with variables.
 func called(t *testing.T, env []string) (string, error) {
 	t.Helper()
-	//nolint:gosec // itself
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestCallsPassAProxyWithAPrivateAuthority$",
 		"-test.v")
 	cmd.Env = append([]string{behindProxy + "=1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b",

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/clock"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -49,7 +49,7 @@ func TestManyExternalIDsOfATenantEvictOnlyHisOwn(t *testing.T) {
 	f.mu.Lock()
 	f.asked = nil
 	f.mu.Unlock()
-	for i := range longtest.Seeds(2*mostRoles, 2_000) {
+	for i := range sample.Count(2*mostRoles, 2_000) {
 		err := useRole(t, s, "mal", otherRole, fmt.Sprintf("id-%d", i))
 		if refused := errors.Is(err, errManyRoles); refused != (i >= assumeBurst) {
 			t.Fatalf("%d: %v", i, err)

@@ -3,7 +3,6 @@ package inventory
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -88,6 +87,6 @@ func (i *Inventory) Assumed() []stack.Key {
 			out = append(out, key)
 		}
 	}
-	sorting.By(out, stack.Key.Compare)
+	slices.SortFunc(out, stack.Key.Compare)
 	return out
 }

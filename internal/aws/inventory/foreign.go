@@ -11,7 +11,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/order"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -66,7 +65,7 @@ func (i *Inventory) aged(due func(arn string) bool) []string {
 			out = append(out, arn)
 		}
 	}
-	sorting.By(out, func(a, b string) int {
+	slices.SortFunc(out, func(a, b string) int {
 		return cmp.Or(i.tags[a].At.Compare(i.tags[b].At), cmp.Compare(a, b))
 	})
 	return out
@@ -122,7 +121,7 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 		}
 	}
 	i.mu.Unlock()
-	i.notify(sorting.Sorted(maps.Keys(gained), stack.Key.Compare))
+	i.notify(slices.SortedFunc(maps.Keys(gained), stack.Key.Compare))
 	return true, nil
 }
 

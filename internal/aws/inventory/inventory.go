@@ -25,7 +25,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/lib/order"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
@@ -276,7 +275,7 @@ func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
 			out = append(out, k)
 		}
 	}
-	sorting.By(out, stack.Key.Compare)
+	slices.SortFunc(out, stack.Key.Compare)
 	return out, nil
 }
 

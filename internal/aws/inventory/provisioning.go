@@ -8,7 +8,6 @@ import (
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -59,7 +58,7 @@ func (i *Inventory) RefreshStates(ctx context.Context, stacks map[string]stack.K
 			}
 		}
 	}
-	sorting.By(changed, stack.Key.Compare)
+	slices.SortFunc(changed, stack.Key.Compare)
 	return slices.Compact(changed), nil
 }
 

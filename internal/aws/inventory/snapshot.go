@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -89,10 +88,10 @@ func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 	}
 	d.dropSecrets(*o)
 	for _, rs := range d.Rules {
-		sorting.By(rs, func(a, b awsop.Rule) int { return cmp.Compare(a.ARN, b.ARN) })
+		slices.SortFunc(rs, func(a, b awsop.Rule) int { return cmp.Compare(a.ARN, b.ARN) })
 	}
 	for _, ls := range d.Listeners {
-		sorting.By(ls, func(a, b awsop.Listener) int { return cmp.Compare(a.ARN, b.ARN) })
+		slices.SortFunc(ls, func(a, b awsop.Listener) int { return cmp.Compare(a.ARN, b.ARN) })
 	}
 	return d
 }

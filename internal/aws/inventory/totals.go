@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -168,7 +167,7 @@ func (i *Inventory) sortedEnds() *totals {
 // withEnds adds ends to others, ascending by a time, each certificate once.
 func withEnds(ends, more []certificate.End, by func(certificate.End) time.Time) []certificate.End {
 	ends = append(ends, more...)
-	sorting.By(ends, func(a, b certificate.End) int {
+	slices.SortFunc(ends, func(a, b certificate.End) int {
 		return cmp.Or(by(a).Compare(by(b)), cmp.Compare(a.ARN, b.ARN))
 	})
 	return slices.CompactFunc(ends, func(a, b certificate.End) bool { return a.ARN == b.ARN })
@@ -203,7 +202,7 @@ func (i *Inventory) CertificateUses() (out []CertificateUse) {
 	arns := slices.Sorted(maps.Keys(users))
 	ends := i.certificates.Ends(arns)
 	for _, arn := range arns {
-		use := CertificateUse{End: certificate.End{ARN: arn}, Stacks: sorting.Sorted(maps.Keys(users[arn]), stack.Key.Compare)}
+		use := CertificateUse{End: certificate.End{ARN: arn}, Stacks: slices.SortedFunc(maps.Keys(users[arn]), stack.Key.Compare)}
 		if len(ends) > 0 && ends[0].ARN == arn {
 			use.End, ends = ends[0], ends[1:]
 		}

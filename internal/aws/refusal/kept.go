@@ -3,10 +3,10 @@ package refusal
 import (
 	"cmp"
 	"encoding/base64"
+	"slices"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -50,7 +50,7 @@ func (m *Memory) keep(key stack.Key) {
 			all = append(all, r.kept(write))
 		}
 	}
-	sorting.By(all, func(a, b Kept) int { return cmp.Compare(a.Write, b.Write) })
+	slices.SortFunc(all, func(a, b Kept) int { return cmp.Compare(a.Write, b.Write) })
 	m.Keep(key, all)
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -255,7 +254,7 @@ func (d *Finder) checkZones(out *Found, object diag.Object, c *intent.Certificat
 // same Ingress or Secret. note describes what is waited for.
 func (d *Finder) serving(c *intent.Certificate) (arn string, note *diag.Diagnostic) {
 	own := slices.Clone(d.Own(c.ID))
-	sorting.By(own, func(x, y *facts.OwnCertificate) int {
+	slices.SortFunc(own, func(x, y *facts.OwnCertificate) int {
 		return cmp.Or(cmp.Compare(y.Since.Unix(), x.Since.Unix()), cmp.Compare(x.ARN, y.ARN))
 	})
 	var failed *facts.OwnCertificate

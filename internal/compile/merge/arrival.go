@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -44,7 +43,7 @@ func (g *Group) Arrival(ranks []int) []int {
 		return nil
 	}
 	out := slices.Clone(g.All())
-	sorting.By(out, func(i, j int) int {
+	slices.SortFunc(out, func(i, j int) int {
 		if c := cmp.Compare(ranks[i], ranks[j]); c != 0 || ranks[i] == 0 {
 			return cmp.Or(c, cmp.Compare(i, j))
 		}
@@ -129,7 +128,7 @@ func (g *Group) rank(o diag.Object) int {
 // leaving keep their places among them. Members whose seniority is in doubt come last.
 func (g *Group) Seniority(leaving ...diag.Object) []diag.Object {
 	of := filter(g.All(), g.counts)
-	sorting.By(of, g.bySeniority)
+	slices.SortFunc(of, g.bySeniority)
 	if len(g.doubted) > 0 {
 		doubted := func(i int) bool { return g.Doubts(g.Members[i].Object.Namespace) }
 		of = append(filter(of, func(i int) bool { return !doubted(i) }), filter(of, doubted)...)

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
@@ -33,54 +32,6 @@ func joined(n int, at func(i int) string) string {
 		out[i] = at(i)
 	}
 	return strings.Join(out, " ")
-}
-
-// TestDifferentValuesCostInProportion has each of many members set a value of its own, for one setting or for one each.
-// It is resolved without memory, with what is then in effect, and after all values have changed.
-func TestDifferentValuesCostInProportion(t *testing.T) {
-	t.Parallel()
-	address := func(i int) string { return fmt.Sprintf("10.%d.%d.%d/32", i>>16, i>>8&255, i&255) }
-	for name, c := range map[string]struct {
-		setting string
-		value   func(i int) string
-	}{
-		"ranges that cannot be compared": {"inbound-cidrs@80", address},
-		"ranges within those of older members": {"inbound-cidrs@80",
-			func(i int) string { return address(i) + " 10.0.0.0/8" }},
-		"many ranges": {"inbound-cidrs@80", func(i int) string {
-			return joined(40, func(at int) string { return address(40*i + at) })
-		}},
-		"prefix lists":   {"prefix-lists@80", func(i int) string { return fmt.Sprintf("pl-0 pl-%d", i) }},
-		"attributes":     {"", func(i int) string { return fmt.Sprint(i) }},
-		"TLS policies":   {"ssl-policy@443", func(i int) string { return fmt.Sprint("ELBSecurityPolicy-TLS13-1-2-", i) }},
-		"not comparable": {"load-balancer-name", func(i int) string { return fmt.Sprint(i) }},
-	} {
-		growth.AtMost(t, 1.3, "microseconds to resolve "+name, func(n int) float64 {
-			return float64(cputime.PerCall(func() {
-				g, values := many(4*n, c.value)
-				for round := range 3 {
-					g = &Group{Joinable: true, InEffect: g.NewEffect, Members: g.Members, NewEffect: map[string]Effect{},
-						Exists: g.Exists, Note: g.Note}
-					if round == 0 {
-						g.InEffect = nil
-					} else {
-						g.Joined = (&Group{Joinable: true, Members: g.Members}).Seniority()
-					}
-					resolve := func(of []Owned[string], setting string) {
-						Resolve(g, of, &Setting[string]{Name: setting, What: setting, Among: g.All(),
-							Exists: func(string) bool { return false }, ByDefault: func() bool { return false }})
-					}
-					if c.setting != "" {
-						resolve(values, c.setting)
-						continue
-					}
-					for i := range values {
-						resolve(values[i:i+1], fmt.Sprintf("attribute/%d", i))
-					}
-				}
-			}).Microseconds())
-		})
-	}
 }
 
 // TestNotesOfAHugeValueTakeLittle has a member set as many ranges as an object takes, which the notes of all others
@@ -129,7 +80,7 @@ func TestNarrowedValueOfTheOldestApplies(t *testing.T) {
 				}
 			}; round == 0 {
 				for i := range g.Members {
-					g.Members[i].Order = int32(-i) //nolint:gosec // few
+					g.Members[i].Order = int32(-i)
 				}
 			}
 		}

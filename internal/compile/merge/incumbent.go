@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
@@ -347,7 +346,7 @@ func (g *Group) best(candidates []candidate, among []int, p protection) int {
 
 func (g *Group) strictest(candidates []candidate, among []int, p protection) string {
 	order := slices.Clone(among)
-	sorting.By(order, func(i, j int) int {
+	slices.SortFunc(order, func(i, j int) int {
 		x, y := candidates[i], candidates[j]
 		return cmp.Or(falseFirst(g.Members[x.member].LeftOut, g.Members[y.member].LeftOut), falseFirst(y.class, x.class),
 			g.bySeniority(x.member, y.member))

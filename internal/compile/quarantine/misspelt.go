@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -128,7 +127,7 @@ func RestoreOrder(lb *intent.LoadBalancer, good Versions) {
 	if !moved {
 		return
 	}
-	sorting.StableBy(members, func(x, y intent.Member) int { return x.Rank().Compare(y.Rank()) })
+	slices.SortStableFunc(members, func(x, y intent.Member) int { return x.Rank().Compare(y.Rank()) })
 	lb.Members = members
 }
 

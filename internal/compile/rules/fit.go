@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -84,7 +83,7 @@ func ranked(claims []Claim) []int {
 		}
 		return 1
 	}
-	sorting.StableBy(out, func(i, j int) int {
+	slices.SortStableFunc(out, func(i, j int) int {
 		return cmp.Or(stands(i)-stands(j), claims[i].Seniority-claims[j].Seniority, claims[i].Member-claims[j].Member,
 			depth[i]-depth[j])
 	})

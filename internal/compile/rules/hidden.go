@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/turns"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -34,7 +34,7 @@ func HiddenIn(all []Rule) []Hidden {
 	for i := range all {
 		front.add(i, all[i].Conditions)
 	}
-	for _, i := range sorting.Turns(all, func(w Rule) string { return w.Route.Source.Object().Namespace }) {
+	for _, i := range turns.Order(all, func(w Rule) string { return w.Route.Source.Object().Namespace }) {
 		hider := func(conditions []stack.Condition, left *int) *Rule {
 			wide, ofHost := front.before(i, conditions)
 			if *left -= len(wide) + len(ofHost); *left < 0 {
@@ -67,7 +67,7 @@ func HiddenIn(all []Rule) []Hidden {
 			break
 		}
 	}
-	sorting.StableBy(out, func(a, b Hidden) int { return cmp.Compare(a.At, b.At) })
+	slices.SortStableFunc(out, func(a, b Hidden) int { return cmp.Compare(a.At, b.At) })
 	return out
 }
 

@@ -3,13 +3,10 @@ package rules
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
@@ -29,28 +26,6 @@ func TestPartsTakeNoRoomFromRules(t *testing.T) {
 	}
 	if hidden := HiddenIn(all); len(hidden) != 1 || hidden[0].At != n || hidden[0].Part != nil {
 		t.Errorf("%d rules or parts are hidden, want rule %d: %v", len(hidden), n, hidden)
-	}
-}
-
-// TestExpressionsOfPathsAreComparedQuickly has a tenant declare rules with long regular expressions behind rules with
-// patterns, which are compared with each of them.
-func TestExpressionsOfPathsAreComparedQuickly(t *testing.T) {
-	t.Parallel()
-	var all []Rule
-	for i := range 800 {
-		c := stack.Condition{Field: stack.PathPattern}
-		for j := range 4 {
-			c.Values = append(c.Values, fmt.Sprintf("/v%d/%d/*", i, j))
-		}
-		if i >= 400 {
-			c = stack.Condition{Field: stack.PathPattern, Regex: []string{fmt.Sprintf("^/p%d/", i) +
-				strings.Repeat("[^a-z]{2,9}", 10)}}
-		}
-		all = append(all, Rule{Rule: stack.Rule{Conditions: []stack.Condition{c}}, Route: &intent.Route{Source: intent.At(
-			diag.Object{Kind: "Ingress", Namespace: "mal", Name: "web"}, strconv.Itoa(i))}})
-	}
-	if took := cputime.Of(func() { HiddenIn(all) }); took > 1500*time.Millisecond {
-		t.Errorf("it takes %s", took)
 	}
 }
 

@@ -3,12 +3,10 @@ package rules
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
@@ -139,23 +137,6 @@ func TestAVerbatimRuleIsKeptWhereARedirectHidesIt(t *testing.T) {
 	behind.Route.Verbatim = true
 	if got, _ := l.Optimise([]Rule{front, behind}); len(got) != 2 {
 		t.Errorf("verbatim: %d rules", len(got))
-	}
-}
-
-// TestThousandsOfRulesThatCannotBeJoinedTakeLittleTime has rules that differ in two conditions each.
-func TestThousandsOfRulesThatCannotBeJoinedTakeLittleTime(t *testing.T) {
-	t.Parallel()
-	var in []Rule
-	for i := range 10000 {
-		in = append(in, answering(0, 1, "a", stack.Condition{Field: stack.PathPattern, Values: []string{fmt.Sprint("/", i)}},
-			stack.Condition{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{fmt.Sprint(i)}}))
-	}
-	if took := cputime.Of(func() {
-		if out := Join(in); len(out) != len(in) {
-			t.Errorf("%d rules are left", len(out))
-		}
-	}); took > 10*time.Second { // a tenth of a second on most machines
-		t.Errorf("it takes %s", took)
 	}
 }
 

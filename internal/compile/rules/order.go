@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
@@ -60,7 +59,7 @@ func (l *Listener) Order() []MemberRoute {
 			out = append(out, MemberRoute{m.Index, route})
 		}
 	}
-	sorting.StableBy(out, func(a, b MemberRoute) int { return slices.Compare(a.Route.Precedence, b.Route.Precedence) })
+	slices.SortStableFunc(out, func(a, b MemberRoute) int { return slices.Compare(a.Route.Precedence, b.Route.Precedence) })
 	l.advance(out)
 	return out
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
@@ -71,7 +70,7 @@ func Observed(hosts map[string]int) (out Placement) {
 	for h, n := range hosts {
 		out = append(out, Placed{Hosts: []string{h}, Shard: n})
 	}
-	sorting.By(out, func(a, b Placed) int { return cmp.Compare(a.Hosts[0], b.Hosts[0]) })
+	slices.SortFunc(out, func(a, b Placed) int { return cmp.Compare(a.Hosts[0], b.Hosts[0]) })
 	return out
 }
 
@@ -197,7 +196,7 @@ func (p *placer) match(units []Unit, before Placement) {
 		}
 		all = append(all, aged{c, age})
 	}
-	sorting.By(all, func(a, b aged) int { return cmp.Or(a.age-b.age, cmp.Compare(a.Hosts[0], b.Hosts[0])) })
+	slices.SortFunc(all, func(a, b aged) int { return cmp.Or(a.age-b.age, cmp.Compare(a.Hosts[0], b.Hosts[0])) })
 	for i, c := range all {
 		p.all = append(p.all, c.candidate)
 		if !c.fresh {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -103,7 +102,7 @@ func UnitsOf(routes []intent.Route, before Placement) (units []Unit, apart []str
 	for _, u := range by {
 		units = append(units, *u)
 	}
-	sorting.By(units, func(a, b Unit) int { return strings.Compare(a.Hosts[0], b.Hosts[0]) })
+	slices.SortFunc(units, func(a, b Unit) int { return strings.Compare(a.Hosts[0], b.Hosts[0]) })
 	return units, apart
 }
 

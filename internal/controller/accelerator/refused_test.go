@@ -8,14 +8,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // TestEachRefusedWriteKeepsItsBudget has AWS refuse what each write of an accelerator's life says, for three hours. The
 // write is sent after 2, 8 and 30 minutes, then once an hour.
 func TestEachRefusedWriteKeepsItsBudget(t *testing.T) {
 	t.Parallel()
-	sample := longtest.Rotating(3)
+	chosen := sample.OneOf(3)
 	stages := []struct {
 		name    string
 		does    func(*world)
@@ -35,7 +35,7 @@ func TestEachRefusedWriteKeepsItsBudget(t *testing.T) {
 	}
 	for n, stage := range stages {
 		for _, action := range stage.refused {
-			if !sample.Next() {
+			if !chosen.Next() {
 				continue
 			}
 			w, refused := example(t), 0

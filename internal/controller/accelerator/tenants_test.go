@@ -20,7 +20,7 @@ import (
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -286,10 +286,10 @@ func (e *evil) accelerator() {
 // and without another tenant, who declares what he likes. No accelerator of his has a load balancer of the tenant.
 func TestNeighbourChangesNoAccelerator(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(longtest.Seeds(6, 100)) { //nolint:gosec // small
+	for seed := range uint64(sample.Count(6, 100)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(seed, 32)) //nolint:gosec // drawn to be repeated
+			r := rand.New(rand.NewPCG(seed, 32))
 			restarts := r.IntN(2) == 0
 			alone := newNeighbours(t).life(restarts, func() {})
 			n := newNeighbours(t)

@@ -20,7 +20,7 @@ import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/lab/failedread"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -243,15 +243,15 @@ func withoutTags(permission, way string) bool {
 // each world, the short form a few of their faults.
 func TestFailedReadRemovesNothingInAnyLife(t *testing.T) {
 	t.Parallel()
-	sample := longtest.Shifted(97)
-	for seed := range longtest.Seeds(2, 16) {
+	chosen := sample.OneOf(97)
+	for seed := range sample.Count(2, 16) {
 		for _, of := range slices.Sorted(maps.Keys(unreadWorlds)) {
-			random := rand.New(rand.NewPCG(uint64(seed), uint64(len(of)))) //nolint:gosec // not for secrets
+			random := rand.New(rand.NewPCG(uint64(seed), uint64(len(of))))
 			life, lived := generate(of, random), false
-			for _, permission := range readsOfAccelerators(t) {
+			for _, permission := range readsOfAccelerators() {
 				for _, way := range failedread.Ways() {
 					at := random.IntN(1 << 20)
-					if !sample.Next() {
+					if !chosen.Next() {
 						continue
 					}
 					if !lived {

@@ -19,7 +19,7 @@ import (
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // unreadKinds are the kinds of objects that passes over accelerators read.
@@ -29,12 +29,12 @@ var unreadKinds = []client.Object{&agav1beta1.GlobalAccelerator{}, &corev1.Servi
 // TestFailedReadOfObjectsTakesNoEndpointAway has each read of Kubernetes objects fail in each way during edits.
 func TestFailedReadOfObjectsTakesNoEndpointAway(t *testing.T) {
 	t.Parallel()
-	sample := longtest.Shifted(7)
+	chosen := sample.OneOf(7)
 	for _, kind := range unreadKinds {
 		for _, way := range slices.Sorted(maps.Keys(unreadObjects)) {
 			for _, edit := range slices.Sorted(maps.Keys(unreadEdits)) {
 				for _, restarts := range []bool{false, true} {
-					if !sample.Next() {
+					if !chosen.Next() {
 						continue
 					}
 					t.Run(fmt.Sprintf("%T %s, %s, restart %t", kind, way, edit, restarts), func(t *testing.T) {

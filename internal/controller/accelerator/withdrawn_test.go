@@ -25,7 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -366,10 +366,10 @@ func TestNarrowedSettingsNamespacesEndTheEndpoint(t *testing.T) {
 // while the owner of the load balancer gives and withdraws the ReferenceGrant.
 func TestWithdrawnGrantEndsInAnyOrder(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(longtest.Seeds(6, 200)) { //nolint:gosec // small
+	for seed := range uint64(sample.Count(6, 200)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(seed, 36)) //nolint:gosec // drawn to be repeated
+			r := rand.New(rand.NewPCG(seed, 36))
 			own, none := endpoint(agav1beta1.EndpointService, "", "web"), endpoint(agav1beta1.EndpointService, "", "none")
 			lists := map[string][]agav1beta1.Endpoint{
 				"by name": {endpoint(agav1beta1.EndpointService, "victim", "web"), own}, "by ARN": {byARN("k8s-secret"), own},

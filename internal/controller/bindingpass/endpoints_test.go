@@ -14,7 +14,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -79,7 +78,7 @@ func TestUnchangedEndpointsCostNoBytesEach(t *testing.T) { // not parallel: it c
 
 // TestChangedEndpointCostsNoBytesOfOthers shows that a pass which finds another endpoint pays for few of the others.
 func TestChangedEndpointCostsNoBytesOfOthers(t *testing.T) { // not parallel: it counts bytes
-	if longtest.Race {
+	if growth.Race {
 		t.Skip("the race detector empties pools at random")
 	}
 	growth.AtMost(t, 0.2, "bytes of a pass that finds a change, by pods", func(n int) float64 {

@@ -119,8 +119,8 @@ func shardOf(id ID) shardID {
 	for _, k := range shardCounts {
 		if k.kind == home(id.Kind) {
 			h := fnv.New32a()
-			_, _ = h.Write([]byte(id.Name))                          // never fails
-			return shardID{k.kind, int(h.Sum32() % uint32(k.count))} //nolint:gosec // counts are small
+			_, _ = h.Write([]byte(id.Name)) // never fails
+			return shardID{k.kind, int(h.Sum32() % uint32(k.count))}
 		}
 	}
 	panic("checkpoint: unknown kind " + string(id.Kind))

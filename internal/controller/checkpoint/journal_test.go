@@ -22,7 +22,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // noisy is a value of some 300 bytes that gzip does not make smaller, as the entry of a load balancer with a few rules.
@@ -128,7 +128,7 @@ func TestTheBytesOfAnEditDoNotGrowWithTheBindings(t *testing.T) {
 func bytesOfAnEdit(t *testing.T, kinds ...Kind) {
 	t.Helper()
 	growth.AtMost(t, 0.1, "bytes of checkpoints of an edit", func(n int) float64 {
-		r := rand.New(rand.NewPCG(1, uint64(n))) //nolint:gosec // nothing to guess
+		r := rand.New(rand.NewPCG(1, uint64(n)))
 		a := newStore()
 		s, _ := a.open(t)
 		edit := func(stack int) {
@@ -141,7 +141,7 @@ func bytesOfAnEdit(t *testing.T, kinds ...Kind) {
 		}
 		must(t, s.Flush(t.Context()))
 		a.bytes = 0
-		edits := longtest.Seeds(900, 1600) // the journal is folded once, in the long form twice
+		edits := sample.Count(900, 1600) // the journal is folded once, in the long form twice
 		for range edits {
 			edit(r.IntN(n))
 			must(t, s.Flush(t.Context()))
@@ -154,8 +154,8 @@ func bytesOfAnEdit(t *testing.T, kinds ...Kind) {
 // fail, and compares what the next one reads.
 func TestWhatAnyProcessLeavesTheNextOneReads(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(longtest.Seeds(1, 4)) { //nolint:gosec // small
-		r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // nothing to guess
+	for seed := range uint64(sample.Count(1, 4)) {
+		r := rand.New(rand.NewPCG(seed, 7))
 		c := newStore()
 		want := map[ID]string{}
 		for life := range 5 {
@@ -167,7 +167,7 @@ func TestWhatAnyProcessLeavesTheNextOneReads(t *testing.T) {
 			if !maps.Equal(got, want) || restored.Damaged > 0 {
 				t.Fatalf("seed %d, life %d: %d entries, want %d; %d are damaged", seed, life, len(got), len(want), restored.Damaged)
 			}
-			for range r.IntN(longtest.Seeds(60, 250)) {
+			for range r.IntN(sample.Count(60, 250)) {
 				for range 1 + r.IntN(3)*r.IntN(30) {
 					id := ID{[]Kind{Memory, Observed, Duplicates, Preceding}[r.IntN(4)], fmt.Sprint(r.IntN(60))}
 					if r.IntN(4) == 0 {

@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // cluster is an API server that counts writes and can refuse them.
@@ -290,7 +290,7 @@ func TestFullConfigMapLeavesOutLargestEntries(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	s, _ := c.open(t, "demo")
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // nothing to guess
+	r := rand.New(rand.NewPCG(1, 2))
 	noise := func(n int) string {
 		b := make([]byte, n)
 		for i := range b {
@@ -332,8 +332,8 @@ func TestFullConfigMapLeavesOutLargestEntries(t *testing.T) {
 // nothing.
 func TestDamageCostsTheDamagedEntryOnly(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(longtest.Seeds(3, 10)) { //nolint:gosec // small
-		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // nothing to guess
+	for seed := range uint64(sample.Count(3, 10)) {
+		r := rand.New(rand.NewPCG(seed, 1))
 		c := newCluster(t)
 		s, _ := c.open(t, "demo")
 		for n := range 30 {

@@ -7,6 +7,7 @@ package gatewaystatus
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +24,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/pairs"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -124,7 +124,7 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 	all := maps.Clone(s.wanted.Of(id))
 	write := objectwriter.Write{Object: o, Part: objectwriter.Status, Minor: onlyCounts, Change: func(o client.Object) (
 		changed bool) {
-		for _, k := range sorting.Sorted(maps.Keys(all), departedLast) {
+		for _, k := range slices.SortedFunc(maps.Keys(all), departedLast) {
 			changed = all[k].Apply(o, metav1.Time{Time: s.now()}) || changed
 		}
 		return changed

@@ -5,30 +5,17 @@ package growth
 import (
 	"fmt"
 	"math"
-	"os"
 	"runtime"
 	"strings"
 	"testing"
-
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // Constant is the largest exponent of a cost that does not depend on the number of objects. It leaves room for noise
 // and for the depth of maps.
 const Constant = 0.1
 
-// Long reports that make growth runs the tests.
-var Long = os.Getenv("LBC_GROWTH") != ""
-
-// Sizes are the numbers of objects that tests compare: few in each run of the tests, more in make growth.
-var Sizes = sizes()
-
-func sizes() []int {
-	if Long {
-		return []int{250, 1000, 4000}
-	}
-	return []int{50, 200, 800}
-}
+// Sizes are the numbers of objects that tests compare.
+var Sizes = []int{50, 200, 800}
 
 // Point is the cost of one event with N objects.
 type Point struct {
@@ -62,7 +49,7 @@ func AtMost(t testing.TB, exponent float64, what string, cost func(n int) float6
 	}
 }
 
-// Log writes a row of the table of make growth: the test, what is counted, the costs, and the exponent.
+// Log logs the test, what is counted, the costs, and the exponent.
 func Log(t testing.TB, what string, points []Point) {
 	t.Helper()
 	var costs []string
@@ -79,7 +66,7 @@ func Log(t testing.TB, what string, points []Point) {
 func Bytes(f func()) float64 {
 	f() // fills pools and maps
 	least, calls := math.Inf(1), 5
-	if longtest.Race {
+	if Race {
 		calls = 40
 	}
 	for range calls {

@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,7 +19,6 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -137,25 +135,6 @@ func (l *Lab) Troubles(from int) map[string][]string {
 		}
 	}
 	return out
-}
-
-// EveryFault has the tests of crashes and troubles try every combination; minutes become a quarter of an hour.
-var EveryFault = os.Getenv("LBC_EVERY_FAULT") != ""
-
-// OneOf samples the troubles of a test: one of n in the short form.
-func OneOf(n int) *longtest.Sample {
-	if EveryFault {
-		n = 1
-	}
-	return longtest.OneOf(n)
-}
-
-// Shifted is OneOf, but begins with another case in each slice of the tests.
-func Shifted(n int) *longtest.Sample {
-	if EveryFault {
-		n = 1
-	}
-	return longtest.Shifted(n)
 }
 
 // EndAtCall makes at most so many passes, with a pause after each, in a process that ends before its n-th call.

@@ -17,7 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab/failedread"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -376,7 +376,7 @@ var owners = map[string]bool{"api/v1beta1.TargetGroupBinding": true, "apis/v1.Ga
 
 // UnreadSample chooses what a test tries: the lives, and of the reads that they make each in each way. The long form
 // tries all of them.
-type UnreadSample struct{ Lives, Tries *longtest.Sample }
+type UnreadSample struct{ Lives, Tries *sample.Sample }
 
 // TryUnread has each read of a list fail in each way while clusters are edited.
 func TryUnread(t *testing.T, clusters []*Unread, reads []string, sample UnreadSample) {
@@ -399,24 +399,20 @@ func TryUnread(t *testing.T, clusters []*Unread, reads []string, sample UnreadSa
 			})
 		}
 	})
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a choice of tests
+	random := rand.New(rand.NewPCG(1, 2))
 	for _, permission := range reads {
 		for _, way := range failedread.Ways() {
 			some := livesWith(lives, permission, way)
 			if len(some) == 0 || !sample.Tries.Next() {
 				continue
 			}
-			if !EveryFault {
-				some = []*unreadLife{longer(some[random.IntN(len(some))], random)}
-			}
-			for _, life := range some {
-				of := rand.New(rand.NewPCG(random.Uint64(), 3)) //nolint:gosec // as above
-				t.Run(fmt.Sprintf("%s %s, %s", briefly(permission), way, life), func(t *testing.T) {
-					t.Parallel()
-					life.live(t)
-					life.misread(t, permission, way, of)
-				})
-			}
+			life := longer(some[random.IntN(len(some))], random)
+			of := rand.New(rand.NewPCG(random.Uint64(), 3))
+			t.Run(fmt.Sprintf("%s %s, %s", briefly(permission), way, life), func(t *testing.T) {
+				t.Parallel()
+				life.live(t)
+				life.misread(t, permission, way, of)
+			})
 		}
 	}
 }
@@ -441,7 +437,7 @@ func longer(life *unreadLife, random *rand.Rand) *unreadLife {
 	others := slices.DeleteFunc(slices.Sorted(maps.Keys(life.of.Edits)), func(edit string) bool {
 		return edit == life.edits[0]
 	})
-	if len(others) == 0 || !longtest.Enabled() || random.IntN(2) == 0 {
+	if len(others) == 0 || testing.Short() || random.IntN(2) == 0 {
 		return life
 	}
 	return &unreadLife{of: life.of, edits: []string{others[random.IntN(len(others))], life.edits[0]},

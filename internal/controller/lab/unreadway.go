@@ -54,7 +54,7 @@ func (l *Lab) Misread(permission, way string, skip int) (struck func() int) {
 		}
 	}
 	calls := &unreadCalls{permissions: apart(permission), way: way}
-	calls.skip.Store(int32(skip)) //nolint:gosec // some calls
+	calls.skip.Store(int32(skip))
 	if failedread.Paged(way) {
 		l.smallPages(1)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -194,7 +193,7 @@ func (w *Writer) stillReconciling(key stack.Key, s v1alpha1.LoadBalancerStatus) 
 
 // edited are the objects of the edits.
 func (p *progress) edited() []v1alpha1.ObjectReference {
-	return sorting.Sorted(maps.Keys(p.edits), func(a, b v1alpha1.ObjectReference) int {
+	return slices.SortedFunc(maps.Keys(p.edits), func(a, b v1alpha1.ObjectReference) int {
 		return slices.Compare(wordsOf(a), wordsOf(b))
 	})
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -117,7 +116,7 @@ func (e *Events) since(from time.Time) (out []corev1.Event) {
 				LastTimestamp: metav1.NewTime(p.well)})
 		}
 	}
-	sorting.By(out, func(a, b corev1.Event) int {
+	slices.SortFunc(out, func(a, b corev1.Event) int {
 		x, y := a.InvolvedObject, b.InvolvedObject
 		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name),
 			a.LastTimestamp.Compare(b.LastTimestamp.Time), cmp.Compare(a.Message, b.Message))

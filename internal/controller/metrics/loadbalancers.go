@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 )
 
@@ -49,7 +48,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	balancers := slices.Clone(c.balancers())
-	sorting.By(balancers, func(a, b LoadBalancer) int {
+	slices.SortFunc(balancers, func(a, b LoadBalancer) int {
 		return cmp.Or(cmp.Compare(readyRank(a), readyRank(b)), cmp.Compare(a.Namespace, b.Namespace),
 			cmp.Compare(a.Name, b.Name))
 	})

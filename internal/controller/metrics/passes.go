@@ -15,7 +15,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/sleep"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -67,7 +66,7 @@ func (m *Metrics) endWindow() {
 	m.passes = map[talker]int{}
 	m.mu.Unlock()
 	m.topTalkers.Reset()
-	rank := sorting.Sorted(maps.Keys(talked), func(a, b talker) int {
+	rank := slices.SortedFunc(maps.Keys(talked), func(a, b talker) int {
 		return cmp.Or(cmp.Compare(a.controller, b.controller), cmp.Compare(talked[b], talked[a]),
 			cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
 	})

@@ -96,7 +96,6 @@ func TestAHundredObjectsAreWrittenSideBySideWithinTheBound(t *testing.T) {
 			t.Errorf("took %s, want %s", took, most)
 		}
 		for i := range objects {
-			//nolint:forcetypeassert // as it was given
 			if errs[i] != nil || shown(after[i].(*networkingv1.Ingress)) != "lb.example" || shown(objects[i]) != "" {
 				t.Fatalf("%s: %v, %v", objects[i].Name, after[i], errs[i])
 			}
@@ -138,7 +137,6 @@ func TestWritesKeepEntriesOfOtherWriters(t *testing.T) {
 		t.Fatal(err)
 	}
 	annotate := func(o client.Object) bool {
-		//nolint:forcetypeassert // as it was given
 		metav1.SetMetaDataAnnotation(o.(*networkingv1.Ingress).GetObjectMeta().(*metav1.ObjectMeta), "ours", "yes")
 		return true
 	}
@@ -164,10 +162,9 @@ func TestStaleCacheIsNotTakenForWrittenStatus(t *testing.T) {
 	c, objects := api(1, func(context.Context, client.Object) error { return nil })
 	cached := objects[0]
 	now := time.Unix(100, 0)
-	//nolint:forcetypeassert // the fake client is one
 	w := New(interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
 		Get: func(_ context.Context, _ client.WithWatch, _ client.ObjectKey, o client.Object, _ ...client.GetOption) error {
-			cached.DeepCopyInto(o.(*networkingv1.Ingress)) //nolint:forcetypeassert // as it was given
+			cached.DeepCopyInto(o.(*networkingv1.Ingress))
 			return nil
 		},
 	}), func() time.Time { return now }, logr.Discard())
@@ -209,7 +206,6 @@ func TestAMinorChangeWaitsForFurtherOnesAndGoesWithOneThatDoesNot(t *testing.T) 
 	w.Queue.Delay = time.Second
 	enqueue := func(host string, minor bool) {
 		x := shows(objects[0], host)
-		//nolint:forcetypeassert // as it was given
 		x.Minor = func(_, to client.Object) bool { return minor && shown(to.(*networkingv1.Ingress)) == host }
 		if _, err := w.Enqueue(x, host); err != nil {
 			t.Error(err)

@@ -60,7 +60,7 @@ type Cache struct {
 	most   int // namespaces that are watched each by itself
 
 	mu         sync.Mutex
-	running    context.Context //nolint:containedctx // of Start, in which watches run; nil = not started yet
+	running    context.Context
 	goroutines sync.WaitGroup
 	namespaces map[string]*watch
 	all        *watch // of all namespaces; nil = each is watched by itself

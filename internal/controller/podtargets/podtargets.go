@@ -21,7 +21,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
@@ -154,7 +153,7 @@ func (f Finder) ofServices(v *objects.View, namespace string, services map[strin
 	for _, x := range found {
 		out = append(out, x)
 	}
-	sorting.By(out, func(a, b Found) int { return cmp.Compare(a.Binding, b.Binding) })
+	slices.SortFunc(out, func(a, b Found) int { return cmp.Compare(a.Binding, b.Binding) })
 	return out
 }
 

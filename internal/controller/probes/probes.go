@@ -17,7 +17,6 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
@@ -132,7 +131,7 @@ func (p *Probes) results(r *http.Request, excluded []string) (out []result) {
 		}
 		out = append(out, x)
 	}
-	sorting.By(out, func(a, b result) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(out, func(a, b result) int { return cmp.Compare(a.name, b.name) })
 	return out
 }
 

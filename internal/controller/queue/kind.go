@@ -33,7 +33,7 @@ func (c promptCache) GetInformer(ctx context.Context, o client.Object, opts ...c
 
 type promptInformer struct {
 	cache.Informer
-	ctx context.Context //nolint:containedctx // of the source that adds its handler
+	ctx context.Context
 }
 
 // AddEventHandlerWithOptions implements cache.Informer.
@@ -49,7 +49,7 @@ func (i promptInformer) AddEventHandlerWithOptions(h toolscache.ResourceEventHan
 // promptRegistration is a registration whose first HasSynced waits until the handler has received the cached objects.
 type promptRegistration struct {
 	toolscache.ResourceEventHandlerRegistration
-	ctx context.Context //nolint:containedctx // ends the wait
+	ctx context.Context
 }
 
 // HasSynced implements toolscache.ResourceEventHandlerRegistration.

@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/turns"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -114,7 +114,7 @@ func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
 func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
 	s := *before.DeepCopy()
 	s.Owner, s.Stack = owner.Of(p.Key.Owner).Kind, p.Key.ID.String()
-	members, parts := fitting(p.Members), sorting.InTurn(p.Parts, maxParts, func(m Member) string {
+	members, parts := fitting(p.Members), turns.Take(p.Parts, maxParts, func(m Member) string {
 		return m.Object.Namespace
 	})
 	of := standingOf(p)
@@ -127,7 +127,7 @@ func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalan
 		s.LastPlan = planOf(p, before.LastPlan)
 	}
 	s.Findings = nil
-	for _, d := range sorting.InTurn(p.Found, maxFindings, func(d diag.Diagnostic) string {
+	for _, d := range turns.Take(p.Found, maxFindings, func(d diag.Diagnostic) string {
 		return d.Object.Namespace
 	}) {
 		s.Findings = append(s.Findings, findingOf(d))
@@ -166,7 +166,7 @@ func fitting(all []Member) (out []Member) {
 	}
 	left = memberBytes
 	fits := map[int]bool{}
-	for _, at := range sorting.Turns(all, func(m Member) string { return m.Object.Namespace }) {
+	for _, at := range turns.Order(all, func(m Member) string { return m.Object.Namespace }) {
 		if left -= size(all[at]); left < 0 {
 			break
 		}
@@ -277,7 +277,7 @@ func planOf(p Pass, before *v1alpha1.PlanStatus) *v1alpha1.PlanStatus {
 	case len(p.Waiting) > 0:
 		out.Result = "Waiting"
 	}
-	for _, s := range sorting.InTurn(p.Steps, maxPlanSteps, func(s timeline.Step) string { return s.Namespace }) {
+	for _, s := range turns.Take(p.Steps, maxPlanSteps, func(s timeline.Step) string { return s.Namespace }) {
 		out.Steps = append(out.Steps, short(s.Text, 256))
 	}
 	if before != nil && before.Summary == out.Summary && before.Result == out.Result &&

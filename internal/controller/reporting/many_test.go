@@ -11,8 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/controller/growth"
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -142,28 +140,6 @@ func TestMembersOfOthersStayInTheStatus(t *testing.T) {
 	}
 }
 
-// TestMembersOfATenantCostInProportion has a tenant declare more and more members of a group, which all wait or fail.
-func TestMembersOfATenantCostInProportion(t *testing.T) {
-	t.Parallel()
-	growth.AtMost(t, 1.4, "microseconds of the status of a group, by members", func(n int) float64 {
-		p := Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}}
-		for i := range 4 * n {
-			m := Member{Object: diag.Object{Kind: "Ingress", Namespace: "mal", Name: fmt.Sprint("web", i)}, Version: "v"}
-			p.Members, p.Pending = append(p.Members, m), append(p.Pending, m.Object)
-			p.Found = append(p.Found, diag.New(m.Object, "spec", diag.BackendUnresolved, "it does not exist", "create it"))
-		}
-		before := LoadBalancer(p, v1alpha1.LoadBalancerStatus{})
-		told := len(before.Members)
-		if before.Omitted != nil {
-			told += int(before.Omitted.Count)
-		}
-		if told != 4*n {
-			t.Errorf("the status tells of %d members of %d", told, 4*n)
-		}
-		return float64(cputime.PerCall(func() { LoadBalancer(p, before) }).Microseconds())
-	})
-}
-
 // TestPartsOfOthersStayInTheStatus has a tenant attach more routes to a Gateway than its status has parts. `lbc wait`
 // of a route that is no part would not end.
 func TestPartsOfOthersStayInTheStatus(t *testing.T) {
@@ -183,28 +159,5 @@ func TestPartsOfOthersStayInTheStatus(t *testing.T) {
 	}
 	if len(shown) != maxParts || shown[maxParts-1].Namespace != "shop" {
 		t.Errorf("%d parts, the last one %+v", len(shown), shown[len(shown)-1])
-	}
-}
-
-// TestReportCostsInProportion has findings about more and more objects, as about the routes of a Gateway.
-func TestReportCostsInProportion(t *testing.T) {
-	t.Parallel()
-	for name, part := range map[string]func(found diag.List, all []diag.Object) Report{
-		"with a finding": func(found diag.List, _ []diag.Object) Report { return Report{Found: found} },
-		"that succeeded": func(_ diag.List, all []diag.Object) Report { return Report{Objects: all} },
-		"that wait":      func(_ diag.List, all []diag.Object) Report { return Report{Waiting: all} },
-	} {
-		growth.AtMost(t, 1.4, "microseconds of a report, by objects "+name, func(n int) float64 {
-			var found diag.List
-			var all []diag.Object
-			for i := range 4 * n {
-				o := diag.Object{Kind: "HTTPRoute", Namespace: "shop", Name: fmt.Sprint("route", i)}
-				all = append(all, o)
-				found = append(found, diag.New(o, "spec.rules[0].backendRefs[0]", diag.BackendUnresolved, "it does not exist",
-					"create it"))
-			}
-			r := NewReporter(func(diag.Object, Event) {}, func() time.Time { return time.Unix(0, 0) })
-			return float64(cputime.PerCall(func() { r.Report("web", part(found, all)) }).Microseconds())
-		})
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/turns"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -62,7 +62,7 @@ func observeListeners(s *v1alpha1.LoadBalancerStatus, p Pass, forward forwards) 
 			Port: l.Port, Protocol: l.Protocol, ARN: l.ARN, Rules: rules[l.ARN], Forward: forward.of(l.DefaultActions),
 		})
 	}
-	sorting.By(s.Listeners, func(a, b v1alpha1.ListenerStatus) int {
+	slices.SortFunc(s.Listeners, func(a, b v1alpha1.ListenerStatus) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.ARN, b.ARN))
 	})
 }
@@ -91,10 +91,10 @@ func observeRules(s *v1alpha1.LoadBalancerStatus, p Pass, before []v1alpha1.Rule
 			ObservedGeneration: generationOf(p, owner, before, r.ARN), Forward: forward.of(r.Actions),
 		})
 	}
-	sorting.By(s.Rules, func(a, b v1alpha1.RuleStatus) int {
+	slices.SortFunc(s.Rules, func(a, b v1alpha1.RuleStatus) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.ARN, b.ARN))
 	})
-	s.Rules = sorting.InTurn(s.Rules, maxRules, func(r v1alpha1.RuleStatus) string { return namespaceOf(r.Owner) })
+	s.Rules = turns.Take(s.Rules, maxRules, func(r v1alpha1.RuleStatus) string { return namespaceOf(r.Owner) })
 }
 
 // observeTargetGroups keeps the targets that were counted before.
@@ -109,10 +109,10 @@ func observeTargetGroups(s *v1alpha1.LoadBalancerStatus, p Pass, before []v1alph
 		}
 		s.TargetGroups = append(s.TargetGroups, g)
 	}
-	sorting.By(s.TargetGroups, func(a, b v1alpha1.TargetGroupStatus) int {
+	slices.SortFunc(s.TargetGroups, func(a, b v1alpha1.TargetGroupStatus) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ARN, b.ARN))
 	})
-	s.TargetGroups = sorting.InTurn(s.TargetGroups, maxTargetGroups, func(g v1alpha1.TargetGroupStatus) string {
+	s.TargetGroups = turns.Take(s.TargetGroups, maxTargetGroups, func(g v1alpha1.TargetGroupStatus) string {
 		return namespaceOf(g.Owner)
 	})
 }
@@ -182,7 +182,7 @@ func (all forwards) of(actions []stack.Action) (out []v1alpha1.ForwardStatus) {
 			out = append(out, f)
 		}
 	}
-	sorting.By(out, func(a, b v1alpha1.ForwardStatus) int { return cmp.Compare(a.TargetGroup, b.TargetGroup) })
+	slices.SortFunc(out, func(a, b v1alpha1.ForwardStatus) int { return cmp.Compare(a.TargetGroup, b.TargetGroup) })
 	return out
 }
 

@@ -15,7 +15,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -247,7 +246,7 @@ func firstOf(o diag.Object, all diag.List) (out diag.List) {
 	if more <= 0 {
 		return out
 	}
-	sorting.StableBy(out, func(a, b diag.Diagnostic) int {
+	slices.SortStableFunc(out, func(a, b diag.Diagnostic) int {
 		return cmp.Compare(slices.Index(severities, a.Severity()), slices.Index(severities, b.Severity()))
 	})
 	out = out[:mostEvents]

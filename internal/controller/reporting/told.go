@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -64,7 +63,7 @@ func (t *Told) Text(waits func(namespace string) bool) (out []byte) {
 	for _, r := range reporters {
 		all = append(all, r.successes(waits)...)
 	}
-	sorting.By(all, func(a, b toldID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(all, func(a, b toldID) int { return bytes.Compare(a[:], b[:]) })
 	for _, id := range all[:min(len(all), mostTold)] {
 		out = append(out, id[:]...)
 	}

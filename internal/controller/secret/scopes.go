@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 const (
@@ -81,7 +79,7 @@ func scopesToWatch(read []types.NamespacedName, state func(scope) scopeState) []
 	for ns := range perNamespace {
 		namespaces = append(namespaces, ns)
 	}
-	sorting.By(namespaces, func(a, b string) int {
+	slices.SortFunc(namespaces, func(a, b string) int {
 		return cmp.Or(cmp.Compare(perNamespace[b], perNamespace[a]), cmp.Compare(a, b))
 	})
 	waiting, covered := map[string]bool{}, map[string]bool{}

@@ -23,7 +23,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // manySecrets are n Secrets over some namespaces, with their keys.
@@ -150,7 +150,7 @@ func TestTwoThousandSecretsAreWatchedAtOnceWhereThatIsAllowed(t *testing.T) {
 
 func TestSecretsBeyondWatchesByNameArePolled(t *testing.T) {
 	t.Parallel()
-	n := longtest.Seeds(500, 2000)
+	n := sample.Count(500, 2000)
 	for name, c := range map[string]struct {
 		namespaces int
 		byName     bool // a Role for each Secret admits its watch

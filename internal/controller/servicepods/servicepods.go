@@ -56,7 +56,7 @@ func (r *Reader) Pod(ctx context.Context, namespace, service string) (*corev1.Po
 		return nil, client.IgnoreNotFound(err)
 	}
 	if len(svc.Spec.Selector) == 0 {
-		return nil, nil //nolint:nilnil // documented
+		return nil, nil
 	}
 	selector := labels.SelectorFromSet(svc.Spec.Selector).String()
 	r.mu.Lock()
@@ -82,7 +82,7 @@ func (r *Reader) Pod(ctx context.Context, namespace, service string) (*corev1.Po
 // Read reads the pod that represents those behind a Service now; nil without an error means that there is none.
 func Read(ctx context.Context, live client.Reader, svc *corev1.Service) (pod *corev1.Pod, err error) {
 	if len(svc.Spec.Selector) == 0 {
-		return nil, nil //nolint:nilnil // documented
+		return nil, nil
 	}
 	selector := labels.SelectorFromSet(svc.Spec.Selector)
 	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)

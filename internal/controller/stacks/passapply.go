@@ -16,7 +16,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -187,7 +186,7 @@ func (p *pass) versions() func(plan.Step, diag.Diagnostic) string {
 		for _, found := range p.reconciler.attribute(d, p.compiled.Origins, step, p.input) {
 			concerned = append(concerned, unversioned(found.Object))
 		}
-		sorting.By(concerned, func(a, b diag.Object) int {
+		slices.SortFunc(concerned, func(a, b diag.Object) int {
 			return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 		})
 		mu.Lock()

@@ -167,7 +167,7 @@ func TestAPlanIsOnTheFirstMemberOnlyAndOnNoneWithoutTheGate(t *testing.T) {
 // stackOf has n rules of some hundred bytes each; random hosts compress badly.
 func stackOf(n int, random bool) *stack.Stack {
 	s := &stack.Stack{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "big"}}}
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // not a secret
+	r := rand.New(rand.NewPCG(1, 2))
 	for i := range n {
 		host := fmt.Sprintf("host-%d.example.com", i)
 		if random {

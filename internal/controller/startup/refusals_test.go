@@ -87,7 +87,6 @@ func TestMissingRightIsReportedUntilGranted(t *testing.T) {
 		core.PrependReactor("create", "selfsubjectaccessreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			//nolint:forcetypeassert // of the reactor
 			review := a.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
 			of := review.Spec.ResourceAttributes
 			what := of.Verb + " " + strings.TrimSuffix(of.Resource+"/"+of.Subresource, "/")

@@ -107,7 +107,7 @@ func TestConditionBecomesEventOnControllersPod(t *testing.T) {
 			if away {
 				return true, nil, errors.New("connection refused")
 			}
-			e := a.(clienttesting.CreateAction).GetObject().(*corev1.Event) //nolint:forcetypeassert // of the reactor
+			e := a.(clienttesting.CreateAction).GetObject().(*corev1.Event)
 			got = append(got, string(e.InvolvedObject.UID)+" "+e.Type+" "+e.Reason+" "+e.Message)
 			return true, e, nil
 		})
@@ -148,7 +148,6 @@ func TestARightThatIsMissingIsReportedUntilItIsGranted(t *testing.T) {
 		core.PrependReactor("create", "selfsubjectaccessreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			//nolint:forcetypeassert // of the reactor
 			review := a.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
 			review.Status.Allowed = granted || review.Spec.ResourceAttributes.Verb == "watch"
 			return true, review, nil

@@ -32,9 +32,7 @@ func spanMessage(s sdktrace.ReadOnlySpan) *tracepb.Span {
 	id, in := of.SpanID(), of.TraceID()
 	out := &tracepb.Span{
 		TraceId: in[:], SpanId: id[:], Flags: uint32(of.TraceFlags()), Name: s.Name(), Kind: tracepb.Span_SPAN_KIND_INTERNAL,
-		//nolint:gosec // not below 0
 		StartTimeUnixNano: uint64(max(0, s.StartTime().UnixNano())), EndTimeUnixNano: uint64(max(0, s.EndTime().UnixNano())),
-		//nolint:gosec // likewise, and small
 		Attributes: attributes(s.Attributes()), DroppedAttributesCount: uint32(max(0, s.DroppedAttributes())),
 	}
 	if parent.HasSpanID() {

@@ -26,7 +26,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -154,7 +153,7 @@ var selections = map[string]func(i int) map[string]string{
 // bytesExponent leaves room for the buffers of JSON, most of what a review allocates: the race detector takes them out of
 // their pools at random. What walks over all objects has an exponent near 1.
 func bytesExponent() float64 {
-	if longtest.Race {
+	if growth.Race {
 		return 0.5
 	}
 	return growth.Constant

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,8 +19,7 @@ import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // most is the size of the largest object that etcd takes.
@@ -120,7 +118,6 @@ func hugeObjects() map[string]huge {
 				i>>8&255, i&255))
 		})},
 		"tags of a Service": {ServiceTagsPath, fill(service(), func(o *corev1.Service, i int) {
-			//nolint:gosec // small
 			o.Spec.Ports = append(o.Spec.Ports, corev1.ServicePort{Name: fmt.Sprint("p", i), Port: int32(i % 65_000),
 				TargetPort: intstr.FromInt32(80)})
 		})},
@@ -128,12 +125,11 @@ func hugeObjects() map[string]huge {
 			rule := &o.Spec.Networking.Ingress[0]
 			rule.From = append(rule.From, v1beta1.NetworkingPeer{
 				IPBlock: &v1beta1.IPBlock{CIDR: fmt.Sprintf("10.%d.%d.%d/32", i>>16&255, i>>8&255, i&255)}})
-			//nolint:gosec // small
 			rule.Ports = append(rule.Ports, v1beta1.NetworkingPort{Port: ptr.To(intstr.FromInt32(int32(i)))})
 		})},
 		"GlobalAccelerator of listeners": {
 			AcceleratorPath, fill(accelerator, func(o *agav1beta1.GlobalAccelerator, i int) {
-				port := int32(i % 65_000) //nolint:gosec // small
+				port := int32(i % 65_000)
 				o.Spec.Listeners = append(o.Spec.Listeners, agav1beta1.Listener{Protocol: ptr.To(agav1beta1.Protocol("TCP")),
 					PortRanges: []agav1beta1.PortRange{{FromPort: port, ToPort: port}}})
 			})},
@@ -159,7 +155,7 @@ func hugeObjects() map[string]huge {
 func TestHugeObjectsAreReviewedWithLittle(t *testing.T) { // not parallel: it counts bytes
 	l := newLarge(t, 100, selections["one label"])
 	objects := hugeObjects()
-	kinds := longtest.Rotating(12)
+	kinds := sample.OneOf(12)
 	for _, name := range slices.Sorted(maps.Keys(objects)) {
 		if !kinds.Next() {
 			continue
@@ -175,13 +171,9 @@ func TestHugeObjectsAreReviewedWithLittle(t *testing.T) { // not parallel: it co
 				}
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
-				took := cputime.Of(func() { post(t, l.handlers[c.path], r) })
+				post(t, l.handlers[c.path], r)
 				runtime.ReadMemStats(&after)
 				used := (after.TotalAlloc - before.TotalAlloc) >> 20
-				t.Logf("%s of processor time, %d MiB", took, used)
-				if took > 10*time.Second {
-					t.Errorf("it takes %s", took)
-				}
 				if used > 200 {
 					t.Errorf("it takes %d MiB in all", used)
 				}

@@ -135,7 +135,6 @@ func TestMalformedReviewsAreRefused(t *testing.T) {
 			`"allowed":true`},
 	} {
 		for _, path := range []string{PodPath, IngressPath, BindingPath, ServicePath, BalancerTagsPath} {
-			//nolint:noctx // of this process
 			r, err := s.Client().Post(s.URL+path, "application/json", strings.NewReader(c.body))
 			if err != nil {
 				if c.want != 200 { // the server closed the connection before it had read all

@@ -14,7 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 )
 
@@ -377,10 +377,10 @@ var rotations = map[string]func(r *rotation){
 // Only if somebody replaces the bundles, requests are refused, until the leader looks.
 func TestNoRequestIsRefusedWhileCertificatesChange(t *testing.T) {
 	t.Parallel()
-	sample := longtest.Rotating(12)
+	chosen := sample.OneOf(12)
 	for _, name := range slices.Sorted(maps.Keys(rotations)) {
 		rotate := rotations[name]
-		if !sample.Next() {
+		if !chosen.Next() {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -73,7 +72,7 @@ func (c Config) Features(controller gatewayv1.GatewayController) []gatewayv1.Sup
 	if c.TrustStores && family != attachment.Network {
 		out = append(out, gatewayv1.SupportedFeature{Name: clientCertificates})
 	}
-	sorting.By(out, func(a, b gatewayv1.SupportedFeature) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b gatewayv1.SupportedFeature) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 

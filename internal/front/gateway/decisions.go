@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/turns"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -78,7 +78,7 @@ func (d *Decisions) Parts() (out []metav1.Object) {
 			out = append(out, d.routes[i].object)
 		}
 	}
-	sorting.By(out, func(a, b metav1.Object) int { return slices.Compare(words(a), words(b)) })
+	slices.SortFunc(out, func(a, b metav1.Object) int { return slices.Compare(words(a), words(b)) })
 	return out
 }
 
@@ -107,7 +107,7 @@ func (d *Decisions) noteUnattached() {
 			}
 		}
 	}
-	for _, u := range sorting.InTurn(all, mostUnattached, func(u unattached) string { return u.route.Namespace }) {
+	for _, u := range turns.Take(all, mostUnattached, func(u unattached) string { return u.route.Namespace }) {
 		of := diag.Object{Kind: string(u.route.Kind), Namespace: u.route.Namespace, Name: u.route.Name,
 			UID: string(u.object.GetUID())}
 		d.Findings = append(d.Findings, diag.New(of, fmt.Sprintf("spec.parentRefs[%d]", u.ParentRef), diag.RouteNotAttached,

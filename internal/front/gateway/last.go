@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/turns"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -129,7 +129,7 @@ func (t *translation) noteInvalid(d *Decisions) {
 			"that exists; its listeners stay at Gateway %s/%s as before", t.Gateway.Namespace, t.Gateway.Name),
 			"correct the reference, or delete the ListenerSet").In(diag.Rule)})
 	}
-	for _, s := range sorting.InTurn(t.listeners.Rejected, mostRejected, (*gatewayv1.ListenerSet).GetNamespace) {
+	for _, s := range turns.Take(t.listeners.Rejected, mostRejected, (*gatewayv1.ListenerSet).GetNamespace) {
 		d.note(diag.List{diag.New(owner.Object(s), "spec.parentRef", diag.InvalidListener, RejectedText(Object(t.Gateway),
 			s.Namespace)+"; its listeners are not served", RejectedRemedy).In(diag.Rule)})
 	}

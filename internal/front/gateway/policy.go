@@ -17,7 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/turns"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -50,11 +50,11 @@ func BackendTLSPolicy(v *objects.View, cfg Config, p *gatewayv1.BackendTLSPolicy
 	for _, service := range objects.References(p) {
 		all = cfg.ancestors(v, service, all)
 	}
-	sorting.By(all, func(a, b ancestor) int {
+	slices.SortFunc(all, func(a, b ancestor) int {
 		return cmp.Or(cmp.Compare(a.gateway.Namespace, b.gateway.Namespace), cmp.Compare(a.gateway.Name, b.gateway.Name))
 	})
 	var notes diag.List
-	for _, a := range sorting.InTurn(all, maxAncestors, ancestor.namespace) {
+	for _, a := range turns.Take(all, maxAncestors, ancestor.namespace) {
 		notes = append(notes, diag.New(owner.Object(p), "spec.targetRefs", diag.IgnoredSetting,
 			UnverifiedTargets+", so the policy has no effect on Gateway "+a.gateway.Namespace+"/"+a.gateway.Name,
 			UnverifiedTargetsRemedy))
@@ -141,7 +141,7 @@ func (c Config) withAncestors(have []gatewayv1.PolicyAncestorStatus, p *gatewayv
 			room--
 		}
 	}
-	all = sorting.InTurn(all, max(0, room), ancestor.namespace)
+	all = turns.Take(all, max(0, room), ancestor.namespace)
 	out := []gatewayv1.PolicyAncestorStatus{}
 	for _, s := range have {
 		if !c.writes(s.ControllerName) || slices.Contains(all, of(s)) {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -169,7 +169,7 @@ func conditionsOf(o metav1.Object) (out []metav1.Condition) {
 
 func TestEveryRouteIsDecidedInAnyOrderOfObjects(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(longtest.Seeds(100, 400)) { //nolint:gosec // small
+	for seed := range uint64(sample.Count(100, 400)) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		check(t, generate(r), r)
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -40,7 +39,7 @@ func (t *translation) attach() {
 			}
 		}
 	}
-	sorting.By(all, func(a, b attached) int {
+	slices.SortFunc(all, func(a, b attached) int {
 		x, y := a.object.GetCreationTimestamp(), b.object.GetCreationTimestamp()
 		return cmp.Or(x.Compare(y.Time), cmp.Compare(a.route.Namespace+"/"+a.route.Name, b.route.Namespace+"/"+b.route.Name),
 			cmp.Compare(a.route.Kind, b.route.Kind))

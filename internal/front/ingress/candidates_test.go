@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -25,8 +25,8 @@ func TestAGroupHasAllThatBelongToItHoweverTheyDeclareIt(t *testing.T) {
 	one := func(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }
 	id := stack.ID{Name: "g"}
 	members, carriers := 0, 0
-	for seed := range uint64(longtest.Seeds(100, 300)) { //nolint:gosec // small
-		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a seed repeats
+	for seed := range uint64(sample.Count(100, 300)) {
+		r := rand.New(rand.NewPCG(seed, 1))
 		var objs []any
 		for _, class := range []string{"plain", "first", "second"} {
 			c := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Spec: networkingv1.IngressClassSpec{

@@ -10,7 +10,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -154,7 +153,7 @@ func (g *Group) sort() {
 		return intent.Rank{Order: order, Namespace: i.Namespace, Name: i.Name}
 	}
 	byName := func(a, b *networkingv1.Ingress) int { return rank(0, a).Compare(rank(0, b)) }
-	sorting.By(g.members, func(a, b member) int { return rank(a.order, a.ingress).Compare(rank(b.order, b.ingress)) })
+	slices.SortFunc(g.members, func(a, b member) int { return rank(a.order, a.ingress).Compare(rank(b.order, b.ingress)) })
 	slices.SortFunc(g.Inactive, byName)
 	slices.SortFunc(g.DryRun, byName)
 	for _, m := range g.members {

@@ -4,15 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 
-	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // numbered are so many hosts.
@@ -92,48 +88,4 @@ func TestRequestOfTooManyNamesIsRefused(t *testing.T) {
 			t.Errorf("%d hosts: %d certificates, %s", n, len(m.Certificates), text)
 		}
 	}
-}
-
-// TestHugeTLSTakesLittle has Ingresses of the size that etcd takes. The others of the group wait for the translation.
-func TestHugeTLSTakesLittle(t *testing.T) {
-	t.Parallel()
-	ports := map[string]string{string(annotation.ImportTLSSecrets): "true"}
-	var each []string
-	for p := range mostListenPorts {
-		each = append(each, fmt.Sprintf(`{"HTTPS":%d}`, 1000+p))
-	}
-	named := map[string]string{string(annotation.CertificateARN): "arn:x",
-		string(annotation.ListenPorts): "[" + strings.Join(each, ",") + "]"}
-	for name, c := range map[string]struct {
-		annotations map[string]string
-		tls         []networkingv1.IngressTLS
-	}{
-		"hosts of a Secret": {ports, []networkingv1.IngressTLS{entry("s", numbered(60_000)...)}},
-		"Secrets":           {ports, perHost(25_000)},
-		"named on ports":    {named, []networkingv1.IngressTLS{entry("s", numbered(60_000)...)}},
-	} {
-		took := cputime.PerCall(func() { declaredIngress(t, mayImport(), c.annotations, c.tls, nil) })
-		if took > 500*time.Millisecond {
-			t.Errorf("%s: the translation takes %s", name, took)
-		}
-	}
-}
-
-// TestCertificatesOfHostsGrowInProportion has an Ingress import a certificate of many names for many hosts, of which it
-// covers one in twenty. Two entries of spec.tls name it, with as many hosts as are read at most.
-func TestCertificatesOfHostsGrowInProportion(t *testing.T) {
-	t.Parallel()
-	growth.AtMost(t, 1.4, "microseconds of a translation, by names of a certificate and hosts", func(n int) float64 {
-		names := numbered(n / 4)
-		s, hosts := tlsSecret(t, "s", names...), numbered(5*n)
-		m := intent.Member{}
-		took := cputime.PerCall(func() {
-			tls := []networkingv1.IngressTLS{entry("s", names[1:]...), entry("s", names[0])}
-			m = importing(t, mayImport(), tls, hosts, s)
-		})
-		if got := len(m.Listeners[0].DiscoverHosts); got != 5*n-n/4 {
-			t.Errorf("%d hosts to find certificates for, want %d", got, 5*n-n/4)
-		}
-		return float64(took.Microseconds())
-	})
 }

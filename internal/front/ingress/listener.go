@@ -10,7 +10,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
@@ -182,7 +181,7 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 	for port, protocol := range byPort {
 		out = append(out, intent.Listener{Source: source, Port: port, Protocol: protocol})
 	}
-	sorting.By(out, func(a, b intent.Listener) int { return cmp.Compare(a.Port, b.Port) })
+	slices.SortFunc(out, func(a, b intent.Listener) int { return cmp.Compare(a.Port, b.Port) })
 	return out
 }
 

@@ -9,7 +9,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -121,7 +120,7 @@ func (t *translation) sorted(i int, rule networkingv1.IngressRule) []path {
 		}
 		out = append(out, one)
 	}
-	sorting.StableBy(out, func(a, b path) int {
+	slices.SortStableFunc(out, func(a, b path) int {
 		c := cmp.Compare(precedence[a.pathType()], precedence[b.pathType()])
 		if c == 0 && a.pathType() == networkingv1.PathTypePrefix {
 			return cmp.Compare(len(b.Path), len(a.Path))

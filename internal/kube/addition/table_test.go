@@ -23,7 +23,7 @@ import (
 // existing is a list of testdata of what the existing controller v3.5 has, which was checked by hand.
 func existing(t *testing.T, name string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", name)) //nolint:gosec // ours
+	text, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ type schemaNode struct {
 // schemas are the kind of a definition, and the spec of each of its versions.
 func schemas(t *testing.T, path string) (kind string, specs []schemaNode) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(repository(t), path)) //nolint:gosec // ours
+	text, err := os.ReadFile(filepath.Join(repository(t), path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func (n schemaNode) leaves(path string) (out []string) {
 
 func read(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", name)) //nolint:gosec // ours
+	text, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func TestEachNameInTheCodeIsKnownOrARow(t *testing.T) {
 				filepath.Base(filepath.Dir(path)) == "addition" {
 				return err
 			}
-			text, err := os.ReadFile(path) //nolint:gosec // ours
+			text, err := os.ReadFile(path)
 			for _, m := range names.FindAllSubmatch(text, -1) {
 				have[string(m[1])] = true
 			}

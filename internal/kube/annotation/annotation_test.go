@@ -3,11 +3,9 @@ package annotation
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
@@ -386,16 +384,5 @@ func TestFormerNamesAreAdvised(t *testing.T) {
 	if found := f.List(); len(found) != 1 || !strings.Contains(found[0].Text+found[0].Remedy,
 		"did you mean alb.ingress.kubernetes.io/load-balancer-attributes?") {
 		t.Errorf("%v", found)
-	}
-}
-
-// TestCommasCostInProportion has a tenant write a value that is mostly commas, in front of an item or of spaces.
-func TestCommasCostInProportion(t *testing.T) {
-	t.Parallel()
-	commas := strings.Repeat(",", 120_000)
-	for _, raw := range []string{commas + commas + "k=v", commas + "k=v" + strings.Repeat(" ", 120_000)} {
-		if took := cputime.Of(func() { items(raw) }); took > 200*time.Millisecond {
-			t.Errorf("%d bytes take %s", len(raw), took)
-		}
 	}
 }

@@ -2,9 +2,7 @@ package objects
 
 import (
 	"errors"
-	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -18,7 +16,6 @@ import (
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 )
 
 func meta(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "shop", Name: name} }
@@ -276,28 +273,5 @@ func TestClassesNameObjectsOfAnyNamespace(t *testing.T) {
 	if _, err := Get[*lbcgatewayv1.LoadBalancerConfiguration](v, From{Kind: GatewayClass}, Ref{LoadBalancerConfiguration,
 		"shop", "public"}); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestManyReferencesCostInProportion has a ListenerSet name as many Secrets as the Gateway API admits. Each event of the
-// kind waits until its references are in the index.
-func TestManyReferencesCostInProportion(t *testing.T) {
-	t.Parallel()
-	set := &gatewayv1.ListenerSet{ObjectMeta: metav1.ObjectMeta{Namespace: "evil", Name: "set"}}
-	for i := range 64 {
-		l := gatewayv1.ListenerEntry{TLS: &gatewayv1.ListenerTLSConfig{}}
-		for j := range 64 {
-			name := gatewayv1.ObjectName(fmt.Sprint("secret-", i*64+j))
-			l.TLS.CertificateRefs = append(l.TLS.CertificateRefs, gatewayv1.SecretObjectReference{Name: name},
-				gatewayv1.SecretObjectReference{Name: name})
-		}
-		set.Spec.Listeners = append(set.Spec.Listeners, l)
-	}
-	var refs []Ref
-	if took := cputime.Of(func() { refs = References(set) }); took > 60*time.Millisecond {
-		t.Errorf("the references take %s", took)
-	}
-	if len(refs) != 64*64 {
-		t.Errorf("%d references", len(refs))
 	}
 }

@@ -10,8 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Selects reports whether a Service selects pods with these labels. A Service without a selector selects none.
@@ -101,7 +99,7 @@ func pairs(set map[string]string) []labelPair {
 	for key, value := range set {
 		out = append(out, labelPair{key, value})
 	}
-	sorting.By(out, func(a, b labelPair) int { return cmp.Compare(a.key, b.key) })
+	slices.SortFunc(out, func(a, b labelPair) int { return cmp.Compare(a.key, b.key) })
 	return out
 }
 

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Reader is the source of objects: an in-memory Snapshot, or the informer caches of the controller. Objects are shared
@@ -134,7 +133,7 @@ func (v *View) Reads() []Read {
 	for r := range v.reads {
 		out = append(out, r)
 	}
-	sorting.By(out, func(a, b Read) int {
+	slices.SortFunc(out, func(a, b Read) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
 			cmp.Compare(a.Names.Kind, b.Names.Kind), cmp.Compare(a.Names.Namespace, b.Names.Namespace),
 			cmp.Compare(a.Names.Name, b.Names.Name))
@@ -328,7 +327,7 @@ func sorted[T metav1.Object](all []metav1.Object) []T {
 			out = append(out, t)
 		}
 	}
-	sorting.By(out, func(a, b T) int {
+	slices.SortFunc(out, func(a, b T) int {
 		return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
 	})
 	return out

@@ -11,7 +11,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -114,7 +113,7 @@ func servedElsewhere(f *Facts) (out []doctor.Finding) {
 			of[g.Key] = append(of[g.Key], "target "+id+" of "+g.Name+" is healthy")
 		}
 	}
-	for _, key := range sorting.Sorted(maps.Keys(of), stack.Key.Compare) {
+	for _, key := range slices.SortedFunc(maps.Keys(of), stack.Key.Compare) {
 		out = append(out, doctor.Finding{Object: key.String(),
 			Text: "no object of this cluster claims it, and it has healthy " +
 				"targets that are neither pods nor nodes of this cluster", Evidence: of[key],

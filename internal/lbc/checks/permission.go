@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
@@ -65,7 +64,7 @@ func deniedPermissions(f *Facts) (out []doctor.Finding) {
 			resources[p] = append(resources[p], l.Resource)
 		}
 	}
-	for _, p := range sorting.Sorted(maps.Keys(actions), func(a, b part) int {
+	for _, p := range slices.SortedFunc(maps.Keys(actions), func(a, b part) int {
 		return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
 	}) {
 		x := doctor.Finding{Severity: p.severity, Object: role, Text: "may not " + strings.Join(actions[p], ", ") +

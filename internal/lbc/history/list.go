@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
@@ -18,7 +17,7 @@ func Since(all []timeline.Entry, from time.Time) []timeline.Entry {
 			out = append(out, e)
 		}
 	}
-	sorting.StableBy(out, func(a, b timeline.Entry) int {
+	slices.SortStableFunc(out, func(a, b timeline.Entry) int {
 		return cmp.Or(order(a).Compare(order(b)), slices.Index(kinds, a.Kind)-slices.Index(kinds, b.Kind),
 			cmp.Compare(a.Object, b.Object))
 	})

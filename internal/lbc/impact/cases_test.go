@@ -124,7 +124,7 @@ func answerCases() map[string]goldenCase {
 			edit: func(s *stack.Stack) {
 				s.Rules = append([]stack.Rule{rule(443, 1, []stack.Action{forward("office")}, host("*.example.com"))}, s.Rules...)
 				for i := range s.Rules {
-					s.Rules[i].ID, s.Rules[i].Order = rule(443, i+1, nil).ID, int32(i+1) //nolint:gosec // few
+					s.Rules[i].ID, s.Rules[i].Order = rule(443, i+1, nil).ID, int32(i+1)
 				}
 			}},
 		"path-widened": {about: "a path becomes a prefix", edit: func(s *stack.Stack) {

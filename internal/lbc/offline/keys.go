@@ -6,7 +6,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -26,6 +25,6 @@ func keysOf(v *objects.View, loaders map[stack.Owner]front.Loader) (keys []stack
 			keys = append(keys, of...)
 		}
 	}
-	sorting.By(keys, stack.Key.Compare)
+	slices.SortFunc(keys, stack.Key.Compare)
 	return slices.Compact(keys), broken
 }

@@ -19,7 +19,7 @@ func Compare[T string | []byte](t testing.TB, file string, got T) {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(file) //nolint:gosec // a test names it
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

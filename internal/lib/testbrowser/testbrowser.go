@@ -306,7 +306,7 @@ func paletted(picture image.Image) *image.Paletted {
 	}
 	index := map[color.Color]uint8{}
 	for _, c := range all {
-		index[c] = uint8(palette.Index(c)) //nolint:gosec // there are 256
+		index[c] = uint8(palette.Index(c))
 	}
 	out := image.NewPaletted(area, palette)
 	for y := area.Min.Y; y < area.Max.Y; y++ {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -89,7 +88,7 @@ func choose(candidates []Subnet, decisions []decision, q SubnetQuery) SubnetChoi
 	for _, s := range c.Subnets {
 		decisions = append(decisions, decision{s, true, "eligible"})
 	}
-	sorting.By(decisions, func(a, b decision) int { return cmp.Compare(a.subnet.ID, b.subnet.ID) })
+	slices.SortFunc(decisions, func(a, b decision) int { return cmp.Compare(a.subnet.ID, b.subnet.ID) })
 	c.decisions = decisions
 	remedy := subnetRemedy(q)
 	if len(c.Subnets) == 0 {
@@ -137,13 +136,13 @@ func onePerZone(zones map[string][]Subnet, own string) (chosen []Subnet, served 
 		return 1
 	}
 	for _, in := range zones {
-		sorting.By(in, func(a, b Subnet) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.ID, b.ID)) })
+		slices.SortFunc(in, func(a, b Subnet) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.ID, b.ID)) })
 		chosen = append(chosen, in[0])
 		for _, s := range in[1:] {
 			served = append(served, decision{s, false, "zone already served by " + in[0].ID})
 		}
 	}
-	sorting.By(chosen, func(a, b Subnet) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(chosen, func(a, b Subnet) int { return cmp.Compare(a.ID, b.ID) })
 	return chosen, served
 }
 

@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -75,7 +74,7 @@ func excess(loads []Load, most int, size func(*Load) int) []bool {
 	for i := range order {
 		order[i] = i
 	}
-	sorting.StableBy(order, func(i, j int) int {
+	slices.SortStableFunc(order, func(i, j int) int {
 		x, y := &loads[i], &loads[j]
 		return cmp.Or(cmp.Compare(x.Created, y.Created), cmp.Compare(x.Object.Name, y.Object.Name))
 	})

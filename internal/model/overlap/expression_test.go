@@ -1,29 +1,8 @@
 package overlap
 
 import (
-	"strings"
 	"testing"
-	"time"
-
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 )
-
-// TestCostlyExpressionsAreNotParsed has expressions of 128 characters that take long to parse.
-func TestCostlyExpressionsAreNotParsed(t *testing.T) {
-	t.Parallel()
-	for _, part := range []string{`[B-\x{1e942}]`, "[B-\U0001e942]", `\pL`, `\PL`, `[A-\777]`} {
-		v := "(?i)" + strings.Repeat(part, 124/len(part))
-		if took := cputime.Of(func() {
-			for range 200 {
-				if _, err := Parse(v); err != nil {
-					t.Error(err)
-				}
-			}
-		}); took > 100*time.Millisecond {
-			t.Errorf("%.40s: %s for 200 expressions", v, took)
-		}
-	}
-}
 
 func TestStepsCountRepetitions(t *testing.T) {
 	t.Parallel()

@@ -2,13 +2,10 @@ package overlap
 
 import (
 	"math/rand/v2"
-	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -27,7 +24,7 @@ func widerSlowly(p, q string) bool {
 
 func TestAPatternIsWiderWhereTryingEverythingShowsIt(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same cases each time
+	r := rand.New(rand.NewPCG(1, 2))
 	text := func() string {
 		b := make([]byte, r.IntN(7))
 		for i := range b {
@@ -48,17 +45,6 @@ func TestAPatternIsWiderWhereTryingEverythingShowsIt(t *testing.T) {
 	}
 	if wide < 1000 {
 		t.Errorf("only %d pairs are wider: the cases prove little", wide)
-	}
-}
-
-func TestPatternsThatUsersWriteDoNotHoldUpAPlan(t *testing.T) {
-	t.Parallel()
-	if took := cputime.Of(func() {
-		if wider("*a*a*a*a*a*a*b", strings.Repeat("a", 120)) {
-			t.Error("what lacks the end is matched")
-		}
-	}); took > 20*time.Second { // it is microseconds, or for ever
-		t.Errorf("comparing two patterns took %s", took)
 	}
 }
 
@@ -170,22 +156,6 @@ func TestExpressionsOfHostnamesAreDisjointIfTheirNamesAre(t *testing.T) {
 		if got := Disjoint(test.x, test.y); got != test.want {
 			t.Errorf("%v and %v: %t", test.x, test.y, got)
 		}
-	}
-}
-
-// TestLongPatternsAreComparedQuickly has a pattern of which the text after an asterisk nearly fits everywhere.
-func TestLongPatternsAreComparedQuickly(t *testing.T) {
-	t.Parallel()
-	pattern := func(s string) []stack.Condition {
-		return []stack.Condition{{Field: stack.PathPattern, Values: []string{s}}}
-	}
-	wide, narrow := pattern("/*"+strings.Repeat("a?", 500)+"b*"), pattern("/"+strings.Repeat("a", 2000))
-	if took := cputime.PerCall(func() { Covers(wide, narrow) }); took > 200*time.Microsecond {
-		t.Errorf("a comparison takes %s", took)
-	}
-	found := pattern("/" + strings.Repeat("x", 60) + strings.Repeat("a", 30) + "b")
-	if !Covers(pattern("/*"+strings.Repeat("a", 30)+"b*"), found) {
-		t.Error("the text behind the asterisk is not found")
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -109,7 +108,7 @@ func (a *arrangement) fill(groups [][]stack.Permission, rules []stack.Permission
 		}
 	}
 	rules = slices.Clone(rules)
-	sorting.StableBy(rules, func(x, y stack.Permission) int {
+	slices.SortStableFunc(rules, func(x, y stack.Permission) int {
 		return cmp.Or(boolean(x.Group == stack.Ref{})-boolean(y.Group == stack.Ref{}), a.lists.weight(y)-a.lists.weight(x))
 	})
 	for _, p := range rules {
@@ -134,7 +133,7 @@ func (a *arrangement) fill(groups [][]stack.Permission, rules []stack.Permission
 				all[i] = left
 			}
 		}
-		sorting.By(all[i], Compare)
+		slices.SortFunc(all[i], Compare)
 	}
 	return all, true
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -29,7 +28,7 @@ func Pack(rules []stack.Permission) []stack.Permission {
 			out = append(out, c.rule(b))
 		}
 	}
-	sorting.By(out, Compare)
+	slices.SortFunc(out, Compare)
 	return out
 }
 
@@ -44,7 +43,7 @@ func LeastRules(ranges []string) int {
 func Nested(ranges []string) bool {
 	v4, v6 := prefixes(ranges)
 	for _, family := range [][]netip.Prefix{v4, v6} {
-		sorting.By(family, comparePrefixes)
+		slices.SortFunc(family, comparePrefixes)
 		for i := 1; i < len(family); i++ {
 			if family[i-1].Overlaps(family[i]) { // sorted, so that the former one holds it
 				return true
@@ -111,7 +110,7 @@ func coveredByLarger(ports map[netip.Prefix][]Ports, p netip.Prefix, s Ports) bo
 // JoinPorts are ranges sorted, with those joined that overlap or touch.
 func JoinPorts(in []Ports) []Ports {
 	in = slices.Clone(in)
-	sorting.By(in, func(a, b Ports) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	slices.SortFunc(in, func(a, b Ports) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	out := in[:1]
 	for _, r := range in[1:] {
 		last := &out[len(out)-1]
@@ -169,7 +168,7 @@ func Count(rules []stack.Permission) int { return Lists(nil).Count(rules) }
 func (l Lists) Room(have, grant, revoke []stack.Permission, wanted Traffic, limit int) (first,
 	rest []stack.Permission) {
 	rest = slices.Clone(revoke)
-	sorting.StableBy(rest, func(a, b stack.Permission) int {
+	slices.SortStableFunc(rest, func(a, b stack.Permission) int {
 		return boolean(wanted.Admits(a)) - boolean(wanted.Admits(b))
 	})
 	present := slices.Concat(have, grant)

@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -213,7 +212,7 @@ func (t Traffic) Rules() []stack.Permission {
 			out = append(out, c.rule(b))
 		}
 	}
-	sorting.By(out, Compare)
+	slices.SortFunc(out, Compare)
 	return out
 }
 
@@ -247,7 +246,7 @@ func Compare(a, b stack.Permission) int {
 // prefix holds whatever all together hold of another prefix.
 func aggregate(in []netip.Prefix) []netip.Prefix {
 	in = slices.Clone(in)
-	sorting.By(in, comparePrefixes)
+	slices.SortFunc(in, comparePrefixes)
 	var out []netip.Prefix
 	for _, p := range in {
 		if n := len(out); n > 0 && out[n-1].Overlaps(p) { // sorted, so that the earlier one holds it

@@ -1,8 +1,6 @@
 package support
 
 import (
-	"os"
-	"strings"
 	"testing"
 )
 
@@ -44,17 +42,5 @@ func TestKubernetesVersionsHaveNoGap(t *testing.T) {
 	}
 	if Newest().Test != Cluster {
 		t.Errorf("no cluster runs %s", Newest())
-	}
-}
-
-// TestInstallPageNamesSupportedVersions holds the page that names versions in a sentence to the table.
-func TestInstallPageNamesSupportedVersions(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("../../../docs/install.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "Kubernetes " + Oldest().String() + " to " + Newest().String(); !strings.Contains(string(text), want) {
-		t.Errorf("docs/install.md does not have %q", want)
 	}
 }

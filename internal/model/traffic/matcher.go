@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -59,7 +58,7 @@ func NewMatcher(rules []stack.Rule, defaults []stack.Action) (*Matcher, error) {
 			m.rules[i].transforms = append(m.rules[i].transforms, f)
 		}
 	}
-	sorting.StableBy(m.rules, func(a, b rule) int { return cmp.Compare(a.source.Order, b.source.Order) })
+	slices.SortStableFunc(m.rules, func(a, b rule) int { return cmp.Compare(a.source.Order, b.source.Order) })
 	return m, errors.Join(bad...)
 }
 

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -234,7 +233,7 @@ func decimal(n int32) string { return strconv.FormatInt(int64(n), 10) }
 
 // Sorted returns the ranges in the order of their ports.
 func Sorted(ranges []PortRange) []PortRange {
-	return sorting.Sorted(slices.Values(ranges), func(a, b PortRange) int {
+	return slices.SortedFunc(slices.Values(ranges), func(a, b PortRange) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 	})
 }

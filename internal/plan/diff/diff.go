@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -189,7 +188,7 @@ func newDiffer(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, opt O
 // finish returns the plan of the steps.
 func (d *differ) finish() plan.Plan {
 	d.awaitTakeover()
-	refs := sorting.Sorted(maps.Keys(d.known), compareRefs)
+	refs := slices.SortedFunc(maps.Keys(d.known), compareRefs)
 	for _, r := range refs {
 		d.plan.Known = append(d.plan.Known, plan.Known{Ref: r, Value: d.known[r]})
 	}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
@@ -154,7 +153,7 @@ func Effective(want *stack.Stack, keep stack.Keep, obs awsop.Observed) *stack.St
 				}
 			}
 		}
-		sorting.StableBy(have, func(a, b *awsop.Rule) int { return int(a.Priority - b.Priority) })
+		slices.SortStableFunc(have, func(a, b *awsop.Rule) int { return int(a.Priority - b.Priority) })
 		var rules []stack.Rule
 		for _, r := range want.Rules {
 			if r.Listener.ID == l.ID {

@@ -7,7 +7,6 @@ import (
 	"sort"
 	"strconv"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -106,7 +105,7 @@ func (d *differ) redirectsLast(have map[int32]*awsop.Listener) []stack.Listener 
 		return d.want.Listeners
 	}
 	out := slices.Clone(d.want.Listeners)
-	sorting.StableBy(out, func(x, y stack.Listener) int {
+	slices.SortStableFunc(out, func(x, y stack.Listener) int {
 		switch a, b := waits(x), waits(y); {
 		case a == b:
 			return 0

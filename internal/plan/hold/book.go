@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -242,7 +241,7 @@ func (b *Book) Changed() (out []stack.Key) {
 			out = append(out, key)
 		}
 	}
-	sorting.By(out, stack.Key.Compare)
+	slices.SortFunc(out, stack.Key.Compare)
 	return out
 }
 

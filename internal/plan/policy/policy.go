@@ -6,7 +6,6 @@ package policy
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -116,7 +115,7 @@ func SeniorFirst(o awsop.Observed, joined []diag.Object, of func(stack.Ref) diag
 		for i, s := range p.Steps {
 			at[s.ID] = i
 		}
-		sorting.StableBy(creates, func(i, j int) int {
+		slices.SortStableFunc(creates, func(i, j int) int {
 			return rank[of(p.Steps[i].Resource)] - rank[of(p.Steps[j].Resource)]
 		})
 		p.Steps = slices.Clone(p.Steps)

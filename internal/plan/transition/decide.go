@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -115,7 +114,7 @@ func (d *decision) recreate() (found bool) {
 }
 
 func sortByPriority(rules []*awsop.Rule) {
-	sorting.StableBy(rules, func(a, b *awsop.Rule) int { return int(a.Priority - b.Priority) })
+	slices.SortStableFunc(rules, func(a, b *awsop.Rule) int { return int(a.Priority - b.Priority) })
 }
 
 // moment is when a rule may be modified.

@@ -16,7 +16,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
@@ -75,7 +74,7 @@ func (x PortEndpoints) Addresses(ctx context.Context) (wanted registrar.Endpoint
 	machines, found := x.machines()
 	if len(machines) > 0 {
 		all := append(wanted.Slice(), machines...)
-		sorting.By(all, func(x, y registrar.Endpoint) int {
+		slices.SortFunc(all, func(x, y registrar.Endpoint) int {
 			return cmp.Or(cmp.Compare(x.Key(), y.Key()), -cmp.Compare(x.Pod, y.Pod))
 		})
 		wanted = registrar.EndpointsOf(slices.CompactFunc(all, func(x, y registrar.Endpoint) bool {
@@ -368,7 +367,7 @@ func (x PortEndpoints) Explain(ctx context.Context, all []registrar.Candidate,
 		}
 		out = append(out, j)
 	}
-	sorting.StableBy(out, func(a, b ExplainedEndpoint) int {
+	slices.SortStableFunc(out, func(a, b ExplainedEndpoint) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Node, b.Node),
 			cmp.Compare(a.Key(), b.Key()))
 	})

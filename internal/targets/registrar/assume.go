@@ -2,9 +2,9 @@ package registrar
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Registered lists the registered targets of a scope, by ARN, of groups for which they are known for certain: the
@@ -43,7 +43,7 @@ func (g *group) certain() ([]Target, bool) {
 			out = append(out, m.Target)
 		}
 	}
-	sorting.By(out, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
+	slices.SortFunc(out, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
 	return out, true
 }
 

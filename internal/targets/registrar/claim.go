@@ -11,7 +11,6 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Anybody with the right to write EndpointSlices can put any address into one. Which pod has an address is in the
@@ -192,6 +191,6 @@ func (g *group) lacking(health []Health) (out []Target) {
 			out = append(out, m.Target)
 		}
 	}
-	sorting.By(out, cmpKeys)
+	slices.SortFunc(out, cmpKeys)
 	return out
 }

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
@@ -82,7 +81,7 @@ func sortOnce(in []Endpoint) []Endpoint {
 	if inOrder(in) {
 		return in
 	}
-	sorting.By(in, func(a, b Endpoint) int { return compareTargets(&a.Target, &b.Target) })
+	slices.SortFunc(in, func(a, b Endpoint) int { return compareTargets(&a.Target, &b.Target) })
 	return slices.CompactFunc(in, func(a, b Endpoint) bool { return compareTargets(&a.Target, &b.Target) == 0 })
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -350,7 +349,7 @@ func (g *group) toDeregister(q *Request, moved []Endpoint) []Target {
 			out = append(out, m.Target)
 		}
 	}
-	sorting.By(out, cmpKeys)
+	slices.SortFunc(out, cmpKeys)
 	return out
 }
 

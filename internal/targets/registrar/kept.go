@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 )
@@ -108,7 +107,7 @@ func (r *Registry) KeepServing(q Request, allowed bool, serves func(Endpoint) bo
 			h.dropped[key] = now
 		}
 	}
-	return sorting.Sorted(maps.Values(h.byKey), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
+	return slices.SortedFunc(maps.Values(h.byKey), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
 }
 
 // Unread reports whether the targets of an Emptied group stay registered until it is known which of them serve.
@@ -152,7 +151,7 @@ func (r *Registry) Members(of Group) (all []Target, known bool) {
 	for _, m := range g.members {
 		all = append(all, m.Target)
 	}
-	sorting.By(all, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
+	slices.SortFunc(all, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
 	return all, true
 }
 

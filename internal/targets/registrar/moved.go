@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // If a Service changes to another port of its pods, all its targets are replaced at the same time. AWS must first
@@ -100,7 +99,7 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 			out = append(out, e)
 		}
 	}
-	sorting.By(out, func(a, b Endpoint) int { return cmpKeys(a.Target, b.Target) })
+	slices.SortFunc(out, func(a, b Endpoint) int { return cmpKeys(a.Target, b.Target) })
 	return out
 }
 

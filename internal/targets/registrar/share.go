@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -151,7 +150,7 @@ func (all *claims) waiting(but Group) (out []stack.ID) {
 			out = append(out, binding)
 		}
 	}
-	sorting.By(out, func(a, b stack.ID) int { return cmp.Compare(a.String(), b.String()) })
+	slices.SortFunc(out, func(a, b stack.ID) int { return cmp.Compare(a.String(), b.String()) })
 	return out
 }
 

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -111,7 +110,7 @@ func familyOf(p netip.Prefix) netip.Prefix {
 func widest(ranges []netip.Prefix, limit int) []netip.Prefix {
 	length := func(p netip.Prefix) int { return familyOf(p).Bits() }
 	ranges = slices.Clone(ranges)
-	sorting.By(ranges, func(a, b netip.Prefix) int {
+	slices.SortFunc(ranges, func(a, b netip.Prefix) int {
 		return cmp.Or(cmp.Compare(length(a), length(b)), a.Addr().Compare(b.Addr()))
 	})
 	ranges = slices.Compact(ranges)
@@ -181,7 +180,7 @@ func joinBlocks(ranges []netip.Prefix) (out []block) {
 	for _, p := range ranges {
 		blocks = append(blocks, blockOf(p))
 	}
-	sorting.By(blocks, func(a, b block) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last)) })
+	slices.SortFunc(blocks, func(a, b block) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last)) })
 	for _, b := range blocks {
 		if n := len(out); n > 0 && b.first <= out[n-1].last {
 			out[n-1].last = max(out[n-1].last, b.last)

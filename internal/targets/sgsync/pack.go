@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -75,7 +74,7 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 	spans, exact := spansBySource(wanted), exactSources(wanted)
 	have := spansBySource(managed(current))
 	sources := slices.Collect(maps.Keys(spans))
-	sorting.By(sources, compareSources)
+	slices.SortFunc(sources, compareSources)
 
 	var out []stack.Permission
 	loose := map[source][]stack.Permission{} // from ranges of addresses, in no shape that stands
@@ -107,10 +106,10 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 		missing = sgrules.Pack(missing)
 	}
 	fresh := spansBySource(missing)
-	for _, s := range sorting.Sorted(maps.Keys(fresh), compareSources) {
+	for _, s := range slices.SortedFunc(maps.Keys(fresh), compareSources) {
 		out = append(out, s.permissions(sgrules.JoinPorts(fresh[s]))...)
 	}
-	sorting.StableBy(out, func(a, b stack.Permission) int { return compareSources(sourceOf(a), sourceOf(b)) })
+	slices.SortStableFunc(out, func(a, b stack.Permission) int { return compareSources(sourceOf(a), sourceOf(b)) })
 	return out
 }
 

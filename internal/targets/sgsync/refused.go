@@ -11,7 +11,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/refusal"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -192,7 +191,7 @@ func (r *refused) byNamespace(all []source) (parts [][]source) {
 			total[namespace]++
 		}
 	}
-	for _, s := range sorting.Sorted(slices.Values(all), compareSources) {
+	for _, s := range slices.SortedFunc(slices.Values(all), compareSources) {
 		mine := ""
 		for n, namespace := range r.naming[s] {
 			if n == 0 || total[namespace] < total[mine] {
@@ -307,5 +306,5 @@ func fair(needs []Need) {
 		total[namespace] += len(n.Permissions)
 		place[n.Binding] = total[namespace]
 	}
-	sorting.StableBy(needs, func(a, b Need) int { return place[a.Binding] - place[b.Binding] })
+	slices.SortStableFunc(needs, func(a, b Need) int { return place[a.Binding] - place[b.Binding] })
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -86,7 +85,7 @@ func (t *Table) eachNeed(group string, without refused) (needs []Need) {
 			needs = append(needs, Need{binding, perms, n.former[group]})
 		}
 	}
-	sorting.By(needs, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })
+	slices.SortFunc(needs, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })
 	fair(needs)
 	return needs
 }

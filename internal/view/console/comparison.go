@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // differenceEntry is one field of a resource on both sides.
@@ -88,7 +86,7 @@ func compared(before, after planned, annotations map[string]string) []difference
 	keys := maps.Clone(a)
 	maps.Copy(keys, b)
 	out := []differenceEntry{}
-	for _, k := range sorting.Sorted(maps.Keys(keys), func(x, y [2]string) int {
+	for _, k := range slices.SortedFunc(maps.Keys(keys), func(x, y [2]string) int {
 		return cmp.Or(cmp.Compare(rank(x[0]), rank(y[0])), cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1]))
 	}) {
 		fields := maps.Clone(a[k].fields)

@@ -91,7 +91,7 @@ func TestHugeRequestsOfConsoleAreRefused(t *testing.T) {
 	go func() { ended <- console.Serve(ctx, l, console.Handler(account{})) }()
 	for target, want := range map[string]int{"/api/overview": 200, "/api/loadbalancer?key=" +
 		strings.Repeat("x", 100_000): http.StatusRequestHeaderFieldsTooLarge} {
-		r, err := http.Get("http://" + l.Addr().String() + target) //nolint:noctx // of this process
+		r, err := http.Get("http://" + l.Addr().String() + target)
 		if err != nil {
 			t.Fatal(err)
 		}

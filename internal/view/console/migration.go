@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Planned is an object with the plan of its load balancer in an annotation.
@@ -118,7 +116,7 @@ func gatewaysOf(all []Planned, namespace string) []comparedGateway {
 		}
 		out = append(out, g)
 	}
-	sorting.By(out, func(a, b comparedGateway) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b comparedGateway) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 

@@ -10,8 +10,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Severity of a finding.
@@ -116,7 +114,7 @@ func Examine[F any](f *Facts, facts F, checks []CheckOf[F]) Report {
 
 // settle sorts the findings.
 func (r *Report) settle() {
-	sorting.StableBy(r.Findings, func(a, b Finding) int {
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(slices.Index(ranks, a.Severity), slices.Index(ranks, b.Severity)),
 			cmp.Compare(a.Check, b.Check), cmp.Compare(a.Object, b.Object))
 	})

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/turns"
 )
 
 // ConfigMap is the name of the object with the report of the leader, in the controller's namespace.
@@ -62,7 +62,7 @@ func (f Finding) namespace() string {
 func Store(r Report, at time.Time) Stored {
 	s := Stored{Report: r, Changed: at.UTC().Truncate(time.Second)}
 	s.Findings = make([]Finding, 0, min(len(r.Findings), mostFindings))
-	for _, f := range sorting.InTurn(r.Findings, mostFindings, Finding.namespace) {
+	for _, f := range turns.Take(r.Findings, mostFindings, Finding.namespace) {
 		f.Object, f.Text, f.Remedy = line(f.Object), line(f.Text), line(f.Remedy)
 		evidence := make([]string, 0, mostEvidence)
 		for _, e := range f.Evidence[:min(len(f.Evidence), mostEvidence)] {
@@ -85,7 +85,7 @@ func Store(r Report, at time.Time) Stored {
 		if size <= largest || len(s.Findings) == 0 {
 			return s
 		}
-		s.Findings = sorting.InTurn(s.Findings, len(s.Findings)/2, Finding.namespace)
+		s.Findings = turns.Take(s.Findings, len(s.Findings)/2, Finding.namespace)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -186,7 +185,7 @@ func Explain(in Input) Explanation {
 	for _, l := range in.Stack.Listeners {
 		e.Listeners = append(e.Listeners, x.listener(l))
 	}
-	sorting.StableBy(e.Listeners, func(a, b Listener) int {
+	slices.SortStableFunc(e.Listeners, func(a, b Listener) int {
 		return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(a.Port, b.Port))
 	})
 	for _, tg := range in.Stack.TargetGroups {

@@ -40,7 +40,6 @@ func redirects() Input {
 		{Conditions: path("/done"), Actions: to(stack.Redirect{Query: "again", StatusCode: "HTTP_302"})},
 	}
 	for i := range rules {
-		//nolint:gosec // small
 		rules[i].ID, rules[i].Listener, rules[i].Order = "80:"+string(rune('a'+i)), listener("80"), int32(i+1)
 	}
 	in := Input{Stack: &stack.Stack{

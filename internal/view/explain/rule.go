@@ -2,8 +2,8 @@ package explain
 
 import (
 	"cmp"
+	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -16,7 +16,7 @@ func (x *explainer) rules(listener string) []stack.Rule {
 			out = append(out, r)
 		}
 	}
-	sorting.By(out, func(a, b stack.Rule) int { return cmp.Compare(a.Order, b.Order) })
+	slices.SortFunc(out, func(a, b stack.Rule) int { return cmp.Compare(a.Order, b.Order) })
 	return out
 }
 

@@ -96,7 +96,7 @@ func address(r *traffic.Request, u *url.URL) error {
 		if err != nil {
 			return fmt.Errorf("port %q: %w", p, errors.Unwrap(err))
 		}
-		r.Port = int32(n) //nolint:gosec // 16 bits
+		r.Port = int32(n)
 	}
 	if r.Port == usual {
 		r.Host = strings.TrimSuffix(u.Host, ":"+u.Port())

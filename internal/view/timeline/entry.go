@@ -10,7 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/turns"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
@@ -125,7 +125,7 @@ type Step struct{ Namespace, Text string }
 
 // Steps are the texts of the first steps of a plan, and how many more there are. Namespaces take turns.
 func Steps(all []Step) (out []string) {
-	shown := sorting.InTurn(all, mostSteps, func(s Step) string { return s.Namespace })
+	shown := turns.Take(all, mostSteps, func(s Step) string { return s.Namespace })
 	for _, s := range shown {
 		out = append(out, s.Text)
 	}

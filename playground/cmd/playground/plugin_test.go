@@ -15,7 +15,7 @@ import (
 func TestKubectlRunsLbcAsItsPlugin(t *testing.T) {
 	dir := t.TempDir()
 	script := "#!/bin/sh\necho \"lbc: $*\"\ncase \"$*\" in *__complete*) echo :4 ;; *plan*) exit 3 ;; esac\n"
-	if err := os.WriteFile(filepath.Join(dir, pluginName), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(dir, pluginName), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))

@@ -17,13 +17,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/controlplane"
 )
 
 // A control plane takes seconds to start, so one test with parts.
 func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
-	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
+	if testing.Short() {
+		t.Skip("it is about the playground, which every end-to-end test uses")
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	cp, err := controlplane.Start(ctx, controlplane.Options{Program: thisProgram, Dir: t.TempDir(),

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -18,7 +17,9 @@ import (
 // reach pods behind Services, Ingresses and Gateways, and that edits change it in place. The cases
 // can share load balancers.
 func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
-	longtest.Long(t, "a minute of processor time; internal/controller/accelerator has the cases without traffic")
+	if testing.Short() {
+		t.Skip("a minute of processor time; internal/controller/accelerator has the cases without traffic")
+	}
 	t.Parallel()
 	a := accelerate(t)
 	const on80 = "TCP 80-80 NONE us-west-2 100%: "
@@ -133,7 +134,9 @@ func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !slices.Contains(coreAccelerators, name) {
-				longtest.Long(t, "a variant: the core has an accelerator of a Service, of an Ingress and of a Gateway, and a grant")
+				if testing.Short() {
+					t.Skip("a variant: the core has an accelerator of a Service, of an Ingress and of a Gateway, and a grant")
+				}
 			}
 			t.Parallel()
 			run(t, a)
@@ -194,7 +197,9 @@ func accelerateNamespaces(t *testing.T, a *accelerated) {
 // TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer shows that an endpoint follows its
 // Service to another load balancer and that nodes still answer through the accelerator.
 func TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer(t *testing.T) {
-	longtest.Long(t, "a variant of TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer, which make test runs")
+	}
 	t.Parallel()
 	s := &servedBy{Cluster: cluster(t), ns: "g7-replaced", targets: "instance"}
 	s.Apply(t, scene.Namespace(s.ns, 1))
@@ -245,7 +250,9 @@ func (s *split) line(group, service, ingress string) string {
 // TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients shows how weight, health, dial and
 // affinity of an endpoint group divide real requests, and which client addresses pods see.
 func TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients(t *testing.T) {
-	longtest.Long(t, "a variant of TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer, which make test runs")
+	}
 	t.Parallel()
 	of := &servedBy{Cluster: cluster(t), ns: "g7-weights", targets: "ip"}
 	of.Apply(t, scene.Namespace(of.ns, 1)+scene.Backend(of.ns, "shop", 1)+scene.Ingress(of.ns, "shop", scene.Class,

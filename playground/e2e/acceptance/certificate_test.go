@@ -12,7 +12,6 @@ import (
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -106,7 +105,9 @@ func owned(t *testing.T, c *harness.Cluster, stack string) []acmtypes.Certificat
 // and validated through Route 53, with a wildcard or from a private authority. These are cases 21
 // to 23.
 func TestRequestedCertificatesServe(t *testing.T) {
-	longtest.Long(t, "a variant of TestCertificatesAreFoundByTheHostsOfTheIngress, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestCertificatesAreFoundByTheHostsOfTheIngress, which make test runs")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns, zone = "certified", "certified.dev"

@@ -10,7 +10,6 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
@@ -19,7 +18,9 @@ import (
 // health check, which every case reverts: then the controller has found the other changes. It is
 // not parallel, for the reason of TestWhatIsChangedByHandIsPutBack.
 func TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt(t *testing.T) {
-	longtest.Long(t, "it waits for searches for drift, one in ten seconds; TestWhatIsChangedByHandIsPutBack shows one")
+	if testing.Short() {
+		t.Skip("it waits for searches for drift, one in ten seconds; TestWhatIsChangedByHandIsPutBack shows one")
+	}
 	c := cluster(t)
 	for _, by := range []string{"correct", "report", "ignore"} {
 		t.Run(by, func(t *testing.T) {

@@ -4,14 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
 // TestGatesThatComeAfterTheControllerStartedAreOpened shows that the controller begins to watch
 // pods of a namespace once a gate or a label needs it, and opens their gates.
 func TestGatesThatComeAfterTheControllerStartedAreOpened(t *testing.T) {
-	longtest.Long(t, "a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const byHand, labelled = "gates-by-hand", "gates-labelled-later"

@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -59,7 +58,9 @@ func awaitWaiting(t *testing.T, c *harness.Cluster, ns, app string) {
 // TestTheEndOfARouteLeavesNoPodWaiting shows that a rollout completes after its route is deleted,
 // for Gateways on ALBs and NLBs, and that new pods get no gate.
 func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
-	longtest.Long(t, "a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
+	}
 	t.Parallel()
 	for class, kind := range map[string]string{"alb": "httproute", "nlb": "tcproute"} {
 		t.Run(class, func(t *testing.T) {
@@ -94,7 +95,9 @@ func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
 // Gateway and an Ingress as ready only when both targets are healthy. The health checks of the
 // Ingress fail at first, while those of the Gateway pass.
 func TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth(t *testing.T) {
-	longtest.Long(t, "a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-both"

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
@@ -67,7 +66,9 @@ func TestG5Case1AnNLBInFrontOfAnALBOfAnotherNamespaceByGrant(t *testing.T) {
 // TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem shows that requests are answered at the ports
 // of ListenerSets, exactly where the Gateway allows their namespace.
 func TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem(t *testing.T) {
-	longtest.Long(t, "lab/gateways has the cases without traffic")
+	if testing.Short() {
+		t.Skip("lab/gateways has the cases without traffic")
+	}
 	t.Parallel()
 	for _, row := range []struct {
 		name, allowed string // allowed is the Gateway's field from

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -137,7 +136,9 @@ func onQUIC(t *testing.T, name string, f func(*testing.T, *servedBy)) {
 // TestQUICConnectionsStayWithTheirPodWhenTheClientMoves shows that injected server IDs, registered
 // targets and the NLB keep a QUIC connection with its pod when the client moves.
 func TestQUICConnectionsStayWithTheirPodWhenTheClientMoves(t *testing.T) {
-	longtest.Long(t, "a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
+	}
 	t.Parallel()
 	onQUIC(t, "sv-q", func(t *testing.T, s *servedBy) {
 		ports := "{name: udp, port: 80, protocol: UDP, targetPort: 8080}"

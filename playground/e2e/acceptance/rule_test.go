@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -89,7 +88,9 @@ var conditions = scene.Annotations{
 // TestConditionsNarrowAndWidenRules shows which real requests an ALB answers under each condition
 // that an Ingress declares in annotations.
 func TestConditionsNarrowAndWidenRules(t *testing.T) {
-	longtest.Long(t, "a variant of TestActionsAnswerRedirectAndForward, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestActionsAnswerRedirectAndForward, which make test runs")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns, host = "conditions", "www.example.com"

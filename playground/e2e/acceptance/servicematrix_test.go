@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
@@ -183,7 +182,9 @@ var serviceEdits = []serviceEdit{
 // TestEditsOfAServiceWriteWhatTheyChange shows that edits of subnets, security groups, node ports
 // and ports make only their own AWS calls and keep the NLB.
 func TestEditsOfAServiceWriteWhatTheyChange(t *testing.T) {
-	longtest.Long(t, "a variant of TestAServiceIsEditedInPlace, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestAServiceIsEditedInPlace, which make test runs")
+	}
 	t.Parallel()
 	onService(t, "sm-e", func(t *testing.T, s *servedBy) {
 		lb := s.serve(t, nil, onePort, "", "TCP 80: "+s.targets+" TCP")

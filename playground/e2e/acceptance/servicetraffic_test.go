@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
@@ -34,7 +33,9 @@ func TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort(t *testing.T) {
 // TestLocalServiceIsServedByNodesWithPods shows that only nodes with pods are healthy targets under
 // externalTrafficPolicy Local, and answer TCP and UDP.
 func TestLocalServiceIsServedByNodesWithPods(t *testing.T) {
-	longtest.Long(t, "a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
+	}
 	t.Parallel()
 	onService(t, "sv-l", func(t *testing.T, s *servedBy) {
 		s.Kubectl(t, "scale", "deployment", "-n", s.ns, "web", "--replicas=1")
@@ -77,7 +78,9 @@ func TestSourceRangesAdmitAndRefuseClientsOfAService(t *testing.T) {
 // TestAServiceHasTheAddressesThatItNames shows that an NLB has the elastic, private or IPv6
 // addresses that its Service names, and answers there.
 func TestAServiceHasTheAddressesThatItNames(t *testing.T) {
-	longtest.Long(t, "a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
+	}
 	t.Parallel()
 	const subnets = "demo-private-a,demo-private-b"
 	onService(t, "sv-a", func(t *testing.T, s *servedBy) {

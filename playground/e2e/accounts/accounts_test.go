@@ -15,7 +15,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -101,7 +100,9 @@ func trust(t *testing.T, other *awssim.Other, document string) {
 // serves a target group of another account, while the role is withdrawn, given back and after a
 // restart.
 func TestALoadBalancerOfAnotherAccountSendsItsRequestsToThePods(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own, for roles of other accounts")
+	if testing.Short() {
+		t.Skip("it is a playground of its own, for roles of other accounts")
+	}
 	c := harness.Start(t, harness.Options{Account: "account.yaml", ExtraArgs: []string{"--assumable-roles=" + namespace +
 		"=" + role}})
 	other := c.Simulator.Others["222222222222"]

@@ -25,7 +25,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/k8s-lbc/lbc/internal/lib/await"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/apiproxy"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -428,7 +427,9 @@ var faults = []fault{
 // TestFaultsOfTheAPIServerCauseNoWrongWrite shows that no fault of a real API server or etcd causes
 // a wrong AWS write, and that edits reach AWS soon afterwards.
 func TestFaultsOfTheAPIServerCauseNoWrongWrite(t *testing.T) {
-	longtest.Long(t, "it waits for faults of the API server, each of up to ten seconds, and half a minute after each")
+	if testing.Short() {
+		t.Skip("it waits for faults of the API server, each of up to ten seconds, and half a minute after each")
+	}
 	s := begin(t)
 	var report []string
 	for _, f := range faults {

@@ -20,7 +20,6 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -178,7 +177,9 @@ func written(c *harness.Cluster, mark uint64) (all []string) {
 // TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits shows that browsers sign in only with a
 // Secret that the provider accepts, and that edits of the Secret reach AWS once.
 func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
+	if testing.Short() {
+		t.Skip("it is a playground of its own, for logins; golden cases show their actions")
+	}
 	c := cluster(t)
 	const ns = "oidc"
 	login := secure(scene.Annotations{"auth-type": "oidc", "auth-idp-oidc": openProvider, "group.name": "doors"})
@@ -295,7 +296,9 @@ func nowhere(t *testing.T, c *harness.Cluster, ns string) {
 // TestTokensAreCheckedAndUserPoolsSignIn shows that an ALB admits requests by JWT and by a Cognito
 // login as annotations declare, and that a restart rewrites neither.
 func TestTokensAreCheckedAndUserPoolsSignIn(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
+	if testing.Short() {
+		t.Skip("it is a playground of its own, for logins; golden cases show their actions")
+	}
 	c := cluster(t)
 	const ns = "tokens"
 	jwt, pool := scene.Ingress(ns, "jwt", scene.Class, secure(scene.Annotations{"group.name": "tokens",

@@ -6,14 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
 // TestRoutesOfAGatewaySignVisitorsIn shows that browsers sign in at a Gateway by a user pool and by
 // an OIDC provider, with pods and with nodes as targets.
 func TestRoutesOfAGatewaySignVisitorsIn(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
+	if testing.Short() {
+		t.Skip("it is a playground of its own, for logins; golden cases show their actions")
+	}
 	c := cluster(t)
 	for _, targets := range []string{"ip", "instance"} {
 		ns := "gateway-" + targets

@@ -16,7 +16,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -69,7 +68,9 @@ func start(t *testing.T) *harness.Cluster {
 // TestBadInput shows that no mistake of users or state of AWS, of a hundred, affects one neighbour
 // that is served meanwhile.
 func TestBadInput(t *testing.T) {
-	longtest.Long(t, "it is a hundred rows, whose texts golden cases show, too")
+	if testing.Short() {
+		t.Skip("it is a hundred rows, whose texts golden cases show, too")
+	}
 	t.Parallel()
 	c := start(t)
 	t.Run("beside a neighbour", func(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -75,7 +74,9 @@ func TestAServiceWithoutClassIsOurs(t *testing.T) {
 // TestObjectsAdmittedWithoutWebhooksAreServedLater shows what a real API server admits and refuses
 // while no controller runs, and that the controller serves it afterwards.
 func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
-	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	if testing.Short() {
+		t.Skip("it starts the controller with flags or a policy of its own, while nothing else runs")
+	}
 	c := cluster(t)
 	const ns = "unattended"
 	c.Env.StopController()
@@ -118,7 +119,9 @@ func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
 // webhooks without a gap while the controller renews its own certificate. The test applies objects
 // all the while, each of which the webhook must judge.
 func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
-	longtest.Long(t, "it waits for two thirds of the life of a certificate, of a minute")
+	if testing.Short() {
+		t.Skip("it waits for two thirds of the life of a certificate, of a minute")
+	}
 	c := cluster(t)
 	c.ApplyFile(t, filepath.Join(c.Repo.Webhooks(), "rbac.yaml"))
 	t.Cleanup(func() {

@@ -7,7 +7,6 @@ import (
 
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -16,7 +15,9 @@ import (
 // EnhancedDefaultBehavior resets an ALPN policy, and one without leaves it. Another controller or a
 // person gave the NLB the policy.
 func TestForeignALPNPolicyIsResetByGateOnly(t *testing.T) {
-	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	if testing.Short() {
+		t.Skip("it starts the controller with flags or a policy of its own, while nothing else runs")
+	}
 	const ns, certificate = "alpn", "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
 	const fresh = "--enable-checkpoints=false" // what was done by hand is read at once
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{fresh}})

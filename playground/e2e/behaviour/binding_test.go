@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apitypes "k8s.io/apimachinery/pkg/types"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -89,7 +88,9 @@ func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
 // explains a binding of a live cluster exactly as the controller carries it out. The test plans a
 // binding before it is applied, and again after the controller has reconciled it.
 func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) {
-	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
+	if testing.Short() {
+		t.Skip("each of its steps has a cheaper test; it shows them together in a cluster")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "boundplan"
@@ -137,7 +138,9 @@ func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) 
 // TestNodesComeAndGoWithTheLabelThatABindingSelects shows that labels of real Node objects and
 // edits of the selector register and deregister instances.
 func TestNodesComeAndGoWithTheLabelThatABindingSelects(t *testing.T) {
-	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
+	if testing.Short() {
+		t.Skip("each of its steps has a cheaper test; it shows them together in a cluster")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns, label = "labelled", "example.com/pool"
@@ -193,7 +196,9 @@ func relabel(c *harness.Cluster, node, label, value string) error {
 // TestPeerRuleOfBindingsKeepsStoredOnesEditable shows that the API server enforces the rule about
 // peers, and still admits edits of a binding stored before the rule existed.
 func TestPeerRuleOfBindingsKeepsStoredOnesEditable(t *testing.T) {
-	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
+	if testing.Short() {
+		t.Skip("each of its steps has a cheaper test; it shows them together in a cluster")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns, crd = "peers", "targetgroupbindings.elbv2.k8s.aws"

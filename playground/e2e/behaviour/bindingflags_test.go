@@ -11,7 +11,6 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -19,7 +18,9 @@ import (
 // TestABindingShowsHowManyTargetsThereAreAndHowManyAreHealthy shows that kubectl prints the counts
 // of registered and healthy targets that the controller writes.
 func TestABindingShowsHowManyTargetsThereAreAndHowManyAreHealthy(t *testing.T) {
-	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
+	if testing.Short() {
+		t.Skip("each of its steps has a cheaper test; it shows them together in a cluster")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "counted"
@@ -58,7 +59,9 @@ func sharedBinding(namespace, arn string) string {
 // take effect in a controller process that is started with them. The test is not parallel: nodes
 // get another security group and a label.
 func TestFlagsOfBindingsHoldForTheControllerThatIsStartedWithThem(t *testing.T) {
-	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	if testing.Short() {
+		t.Skip("it starts the controller with flags or a policy of its own, while nothing else runs")
+	}
 	before := cluster(t)
 	withoutLoadBalancers(t, before)
 	const ns, named, excluded = "flagged", "sg-0a1de0000000000f1",

@@ -22,7 +22,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -73,7 +72,9 @@ func ownedBy(t *testing.T, c *harness.Cluster, owner, stack string) []acmtypes.C
 // TestATLSSecretIsImportedRenewedUnderItsARNAndDeleted shows that clients get the certificate of a
 // TLS Secret, renewed under its ARN, with the rights that the guide grants.
 func TestATLSSecretIsImportedRenewedUnderItsARNAndDeleted(t *testing.T) {
-	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	if testing.Short() {
+		t.Skip("it starts the controller with flags or a policy of its own, while nothing else runs")
+	}
 	c := certifying(t)
 	const ns, host = "imported", "www.imported.dev"
 	// listens on 443
@@ -144,7 +145,9 @@ subjects: [{kind: ServiceAccount, name: aws-load-balancer-controller, namespace:
 // Secret of an ALB and an NLB gets another key and certificate. The new certificate has the same
 // authority, which is the only one that the clients trust, as when cert-manager renews it.
 func TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake(t *testing.T) {
-	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	if testing.Short() {
+		t.Skip("it starts the controller with flags or a policy of its own, while nothing else runs")
+	}
 	c := certifying(t)
 	const ns, host = "rotated", "www.rotated.dev"
 	ca := newAuthority(t)
@@ -313,7 +316,6 @@ func waitSerial(t *testing.T, c *harness.Cluster, lb, host string, serial int64)
 		}
 		//nolint:errcheck // only looked at
 		defer conn.Close()
-		//nolint:gosec // the certificate is looked at
 		client := tls.Client(conn, &tls.Config{ServerName: host, InsecureSkipVerify: true})
 		if err := client.HandshakeContext(ctx); err != nil {
 			return err

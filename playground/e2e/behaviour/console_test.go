@@ -44,7 +44,7 @@ func ask(ctx context.Context, at, host string, v any) (status int, err error) {
 func consoleOf(t *testing.T, c *harness.Cluster) (at string) {
 	t.Helper()
 	seeded := c.Simulator.Seed()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), "console", //nolint:gosec // ours
+	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), "console",
 		"--kubeconfig", c.Env.Kubeconfig, "--cluster-name", seeded.Cluster.Name, "--aws-vpc-id", seeded.VPC.ID,
 		"--aws-region", seeded.Region)
 	cmd.Env = c.Environ()

@@ -20,7 +20,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -164,7 +163,9 @@ spec:
 // documented metrics and every series that dashboard and alerts read. The controller is elected,
 // for the metric of the leader. The test is not parallel: it has a controller of its own.
 func TestMetricsFitTableDashboardAndAlerts(t *testing.T) {
-	longtest.Long(t, "it waits for the three minutes of a metric of the busiest objects")
+	if testing.Short() {
+		t.Skip("it waits for the three minutes of a metric of the busiest objects")
+	}
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--enable-leader-election=true"}})
 	var page map[string]*dto.MetricFamily
 	for n, again := 1, true; again; n++ { // a leader that loses its lease takes what it counted along

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -46,7 +45,9 @@ func checks(c *harness.Cluster, lb simclient.LoadBalancer) map[int32]string {
 // TestAFrontendServesWhatItsALBServesAndGoesWithoutIt shows that clients reach pods through the
 // frontend NLB of an ALB, without failures while it is edited, removed and added.
 func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
-	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
+	if testing.Short() {
+		t.Skip("each of its steps has a cheaper test; it shows them together in a cluster")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "fronted"

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -68,7 +67,9 @@ spec:
 // TestCommandLinePlansAndExplainsAGateway shows that lbc plans and explains a Gateway of a live
 // cluster as the controller deploys it after a dry run.
 func TestCommandLinePlansAndExplainsAGateway(t *testing.T) {
-	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
+	if testing.Short() {
+		t.Skip("each of its steps has a cheaper test; it shows them together in a cluster")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gwtools"

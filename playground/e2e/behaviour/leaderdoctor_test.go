@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
@@ -13,7 +12,9 @@ import (
 // TestLeaderFindsAndForgetsAMissingClass shows that lbc doctor --leader has an Ingress whose class is missing, until
 // its end. The leader has found it by itself.
 func TestLeaderFindsAndForgetsAMissingClass(t *testing.T) {
-	longtest.Long(t, "the leader examines once a minute; internal/controller/leaderdoctor shows each check")
+	if testing.Short() {
+		t.Skip("the leader examines once a minute; internal/controller/leaderdoctor shows each check")
+	}
 	c := cluster(t)
 	const ns = "leaderdoctor"
 	c.RestartController(t, elected, "--leader-election-namespace=kube-system")

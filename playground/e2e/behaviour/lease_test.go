@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -32,7 +31,9 @@ const noSearch = "--drift-check-interval=0"
 // load balancers makes, and that a frozen leader writes nothing when it wakes. The test freezes the
 // leader until a second process leads. It is not parallel: the controllers are its own.
 func TestRestartUsesCheckpointAndStandbyWritesNothing(t *testing.T) {
-	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
+	if testing.Short() {
+		t.Skip("it waits for a lease that nobody renews, of 15 seconds")
+	}
 	const elect, ns, n = "--enable-leader-election=true", "leased", 100
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{elect, noSearch}})
 	const quota = "application-load-balancers" // 50 by default

@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // TestTheManifestsOfAnInstallationAreAcceptedAsTheyAre shows that a real API server accepts the
@@ -36,7 +34,9 @@ func TestTheManifestsOfAnInstallationAreAcceptedAsTheyAre(t *testing.T) {
 // TestRow20ThePatchOfTheGuideNamesTheCluster shows what kubectl makes of the guide's patch of the
 // published Deployment, and of the patch as the guide once printed it.
 func TestRow20ThePatchOfTheGuideNamesTheCluster(t *testing.T) {
-	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
+	if testing.Short() {
+		t.Skip("each of its steps has a cheaper test; it shows them together in a cluster")
+	}
 	c := cluster(t)
 	text, err := os.ReadFile(filepath.Join(c.Repo.Config(), "controller", "controller.yaml"))
 	if err != nil {

@@ -20,7 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -78,7 +77,6 @@ func (i issuer) client(t *testing.T) *tls.Certificate {
 
 // getAs makes one request by HTTPS with a client certificate, or without; the server's certificate is not looked at.
 func getAs(ctx context.Context, c *harness.Cluster, client *tls.Certificate, host string, port int) (int, error) {
-	//nolint:gosec // the client is what is tested
 	config := &tls.Config{InsecureSkipVerify: true, ServerName: "www.example.com"}
 	if client != nil {
 		config.Certificates = []tls.Certificate{*client}
@@ -129,7 +127,9 @@ func trust(t *testing.T, c *harness.Cluster, name string, i issuer) string {
 // TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames shows which real TLS clients an ALB
 // admits by the trust store of its Ingress, when the annotation goes, and when set off.
 func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
-	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
+	if testing.Short() {
+		t.Skip("each of its steps has a cheaper test; it shows them together in a cluster")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "mutual"
@@ -182,7 +182,9 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 // TestClientsAreVerifiedByTheConfigurationOfTheGateway shows which real TLS clients each port of a
 // Gateway admits, with pods and with nodes as targets.
 func TestClientsAreVerifiedByTheConfigurationOfTheGateway(t *testing.T) {
-	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
+	if testing.Short() {
+		t.Skip("each of its steps has a cheaper test; it shows them together in a cluster")
+	}
 	t.Parallel()
 	c := cluster(t)
 	ours, others := newIssuer(t), newIssuer(t)

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -84,7 +83,9 @@ func held(t *testing.T, c *harness.Cluster, arn string) string {
 // TestEditsOfAnNLBCostOneWriteAndInterruptNothing shows that each edit of an NLB makes one AWS call
 // for its setting and fails no request.
 func TestEditsOfAnNLBCostOneWriteAndInterruptNothing(t *testing.T) {
-	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
+	if testing.Short() {
+		t.Skip("each of its steps has a cheaper test; it shows them together in a cluster")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "nlbedits"

@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -136,7 +135,9 @@ func listOrphan(t *testing.T, c *harness.Cluster, stack string) (found listedOrp
 // TestControllerKeepsOrphansThatLbcLists shows that a controller process keeps an orphan of an
 // earlier process, also with the flag that once deleted it, and that lbc orphans lists it.
 func TestControllerKeepsOrphansThatLbcLists(t *testing.T) {
-	longtest.Long(t, "it kills and restarts the controller, which is to do nothing")
+	if testing.Short() {
+		t.Skip("it kills and restarts the controller, which is to do nothing")
+	}
 	c := cluster(t)
 	const ns, key = "abandoned", "ingress.k8s.aws:abandoned/web"
 	lb := abandon(t, c, ns)
@@ -164,7 +165,9 @@ func TestControllerKeepsOrphansThatLbcLists(t *testing.T) {
 // TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc shows that the lbc binary refuses to clean up
 // while a Lease is held, and deletes only its own stack afterwards.
 func TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc(t *testing.T) {
-	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
+	if testing.Short() {
+		t.Skip("it waits for a lease that nobody renews, of 15 seconds")
+	}
 	c := cluster(t)
 	const ns, key = "goner", "ingress.k8s.aws:goner/web"
 	lb := abandon(t, c, ns)

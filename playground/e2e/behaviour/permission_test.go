@@ -14,7 +14,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -114,7 +113,9 @@ func withoutLoadBalancers(t *testing.T, c *harness.Cluster) {
 // the start are refused, which is an answer. The test is not parallel: it has a controller of its
 // own.
 func TestPolicyForBindingsSuffices(t *testing.T) {
-	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	if testing.Short() {
+		t.Skip("it starts the controller with flags or a policy of its own, while nothing else runs")
+	}
 	c := cluster(t)
 	withoutLoadBalancers(t, c)
 	c.Env.StopController() // what the former one is denied does not count

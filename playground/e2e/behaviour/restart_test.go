@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -154,7 +153,9 @@ func TestAControllerThatFindsEverythingInPlaceWritesNothing(t *testing.T) {
 // TestWhatATestAppliedGoesThoughItsControllerHasEnded shows that the harness removes what a test
 // applied even if the test lost its controller.
 func TestWhatATestAppliedGoesThoughItsControllerHasEnded(t *testing.T) {
-	longtest.Long(t, "it is about the tests themselves")
+	if testing.Short() {
+		t.Skip("it is about the tests themselves")
+	}
 	c := cluster(t)
 	const ns = "bereft"
 	t.Run("a test whose controller ends", func(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/lib/await"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -26,7 +25,9 @@ spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}], 
 // TestTheDeletionOfANamespaceCostsFewReads shows how few AWS reads the deletion of a namespace
 // makes, as Kubernetes deletes its objects in its own order. The test has the account for itself.
 func TestTheDeletionOfANamespaceCostsFewReads(t *testing.T) {
-	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	if testing.Short() {
+		t.Skip("it starts the controller with flags or a policy of its own, while nothing else runs")
+	}
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{noSearch}})
 	// lists of the first five seconds do not prove what does not exist, as AWS's lists may lag
 	await.Pause(6 * time.Second)

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -27,7 +26,9 @@ func sharedBalancer(namespace, name, group string, more scene.Annotations, ports
 // TestServicesOfTwoNamespacesShareANetworkLoadBalancerByPort shows that Services of two namespaces
 // answer at their ports of one NLB while one is edited, turns invalid and is deleted.
 func TestServicesOfTwoNamespacesShareANetworkLoadBalancerByPort(t *testing.T) {
-	longtest.Long(t, "lab/ingresses has the edits without traffic")
+	if testing.Short() {
+		t.Skip("lab/ingresses has the edits without traffic")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const first, second, group = "sharesone", "sharestwo", "sharedports"

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -87,7 +86,9 @@ func TestAStatusObjectShowsTheStateOfALoadBalancer(t *testing.T) {
 // TestANamespaceGoesThoughTheClassOfItsIngressesIsGone shows that Kubernetes can delete a namespace
 // whose Ingresses lost their class, and that AWS keeps nothing.
 func TestANamespaceGoesThoughTheClassOfItsIngressesIsGone(t *testing.T) {
-	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
+	if testing.Short() {
+		t.Skip("each of its steps has a cheaper test; it shows them together in a cluster")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "classless"

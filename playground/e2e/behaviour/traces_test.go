@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/controller/tracing/collector"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -15,7 +14,9 @@ import (
 // process, with the request IDs of its AWS calls. The test is not parallel: it has a controller of
 // its own, which exports the rest when it ends.
 func TestPassesAreTracesAtACollector(t *testing.T) {
-	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	if testing.Short() {
+		t.Skip("it starts the controller with flags or a policy of its own, while nothing else runs")
+	}
 	const ns = "traced"
 	to := collector.New(t)
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--otlp-traces-endpoint=" + to.URL}})

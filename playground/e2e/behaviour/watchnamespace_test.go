@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -21,7 +20,9 @@ import (
 // --watch-namespace deletes and deregisters nothing of other namespaces. The test is not parallel:
 // it has a controller of its own.
 func TestAControllerOfOneNamespaceTakesNothingFromAnother(t *testing.T) {
-	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	if testing.Short() {
+		t.Skip("it starts the controller with flags or a policy of its own, while nothing else runs")
+	}
 	c := cluster(t)
 	const watched, other = "watched", "unwatched"
 	balanced := func(ns string) string {

@@ -15,7 +15,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -166,7 +165,9 @@ func renewed(t *testing.T, c *harness.Cluster, renew func()) {
 // certificate that the real cert-manager issues and renews. The values are those of example 39 of
 // the guides. The test also shows that the chart's objects of cert-manager have no unknown fields.
 func TestRow39CertManagerRenewsTheWebhookCertificate(t *testing.T) {
-	longtest.Long(t, "it waits for cert-manager, and upgrades the release twice")
+	if testing.Short() {
+		t.Skip("it waits for cert-manager, and upgrades the release twice")
+	}
 	c := start(t)
 	waitLeader(t, c)
 	c.ApplyFile(t, "testdata/cert-manager.yaml")
@@ -196,7 +197,9 @@ func TestRow39CertManagerRenewsTheWebhookCertificate(t *testing.T) {
 // TestFilesOfTheUserAreTheCertificateOfTheWebhooks shows that pods of the chart serve webhooks with
 // certificate files in its values, also after an upgrade to other files.
 func TestFilesOfTheUserAreTheCertificateOfTheWebhooks(t *testing.T) {
-	longtest.Long(t, "it upgrades the release three times")
+	if testing.Short() {
+		t.Skip("it upgrades the release three times")
+	}
 	c := start(t)
 	waitLeader(t, c)
 	// by which this API server calls webhooks

@@ -19,7 +19,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/environment"
@@ -144,8 +143,9 @@ const leaseDuration = 15 * time.Second
 // TestWebhooksAnswerWhileNoReplicaLeads shows that webhooks of an installed chart answer between
 // the death of the leader and the election of the next.
 func TestWebhooksAnswerWhileNoReplicaLeads(t *testing.T) {
-	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; "+
-		"TestLeaderKilledDuringRolloutFailsNoRequest does in the core")
+	if testing.Short() {
+		t.Skip("it waits for a lease that nobody renews, of 15 seconds; " + "TestLeaderKilledDuringRolloutFailsNoRequest does in the core")
+	}
 	c := start(t)
 	leader := waitLeader(t, c)
 	before, _ := holder(t, c)

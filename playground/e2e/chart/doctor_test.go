@@ -28,7 +28,6 @@ func TestDoctorIsGreenWithinSecondsOnWhatTheChartInstalls(t *testing.T) {
 	c.WaitHealthy(t, c.LoadBalancer(t, host))
 	// Other tests of this package had the leader change.
 	c.Kubectl(t, "delete", "events", "-n", "kube-system", "--field-selector=reason=LeaderElection")
-	//nolint:gosec // ours
 	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), "doctor", "--kubeconfig",
 		c.Env.Kubeconfig, "-o", "json")
 	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+c.Env.URL, "AWS_ACCESS_KEY_ID=AKIAPLAYGROUNDUSER01",

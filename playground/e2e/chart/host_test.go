@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -41,7 +40,9 @@ func withRules(t *testing.T, c *harness.Cluster, edit func([]rbacv1.PolicyRule) 
 // TestPodOnHostNetworkGetsTheEvents shows that a controller pod on the host's network records
 // events on its own pod, whose name is not that of the host.
 func TestPodOnHostNetworkGetsTheEvents(t *testing.T) {
-	longtest.Long(t, "it upgrades the release")
+	if testing.Short() {
+		t.Skip("it upgrades the release")
+	}
 	c := start(t)
 	waitLeader(t, c)
 	upgrade(t, c, map[string]any{"hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet"})

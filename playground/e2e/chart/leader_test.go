@@ -20,7 +20,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -217,7 +216,9 @@ func TestLeaderKilledDuringRolloutFailsNoRequest(t *testing.T) {
 // TestControllerUpgradeDuringRolloutFailsNoRequest shows that no request fails when controller and
 // application are rolled out at once, and how short the gap of leadership is.
 func TestControllerUpgradeDuringRolloutFailsNoRequest(t *testing.T) {
-	longtest.Long(t, "a variant of TestLeaderKilledDuringRolloutFailsNoRequest, which make test runs")
+	if testing.Short() {
+		t.Skip("a variant of TestLeaderKilledDuringRolloutFailsNoRequest, which make test runs")
+	}
 	c := start(t)
 	const ns = "upgraded"
 	url := gated(t, c, ns)
@@ -300,8 +301,9 @@ func longestGap(ctx context.Context, c *harness.Cluster) (longest time.Duration)
 // no AWS write after another pod has taken its Lease. It is suspended as on a machine that is
 // migrated.
 func TestDeposedLeaderWritesNothingWhenItWakes(t *testing.T) {
-	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; "+
-		"TestLeaderKilledDuringRolloutFailsNoRequest does in the core")
+	if testing.Short() {
+		t.Skip("it waits for a lease that nobody renews, of 15 seconds; " + "TestLeaderKilledDuringRolloutFailsNoRequest does in the core")
+	}
 	c := start(t)
 	const ns, n = "suspended", 10
 	leader := waitLeader(t, c)

@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -115,7 +114,9 @@ func store(t *testing.T, c *harness.Cluster, b servingcert.Bundle) {
 // after their Secret or CA bundle was deleted or changed, without a restart. Certificates live a
 // minute here, so that the controller checks them every three seconds instead of every thirty.
 func TestWebhookCertificateHealsWithoutARestart(t *testing.T) {
-	longtest.Long(t, "it upgrades the release twice, and waits for looks at the certificate")
+	if testing.Short() {
+		t.Skip("it upgrades the release twice, and waits for looks at the certificate")
+	}
 	c := start(t)
 	waitLeader(t, c)
 	upgrade(t, c, map[string]any{"webhookCertificate": map[string]any{"lifetime": "1m"}})

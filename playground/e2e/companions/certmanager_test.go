@@ -19,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/foreign"
@@ -106,7 +105,9 @@ func secured() string {
 // TestCertManagerProvesNamesThroughIngressesAndGateways shows that the real cert-manager gets
 // certificates by HTTP-01 through an Ingress and a Gateway, that both serve them, and also the renewed.
 func TestCertManagerProvesNamesThroughIngressesAndGateways(t *testing.T) {
-	longtest.Long(t, "it needs the programs of make companions")
+	if testing.Short() {
+		t.Skip("it needs the programs of make companions")
+	}
 	c := cluster(t, "--enable-tls-secret-import")
 	define(t, c, filepath.Join(sources(t, c, "certmanager", "github.com/cert-manager/cert-manager"), "deploy", "crds",
 		"*.yaml"), "certificates.cert-manager.io")
@@ -270,7 +271,6 @@ func waitIssued(t *testing.T, c *harness.Cluster, address, first, before string)
 		}
 		//nolint:errcheck // only looked at
 		defer conn.Close()
-		//nolint:gosec // the certificate is looked at
 		client := tls.Client(conn, &tls.Config{ServerName: issuedName(first), InsecureSkipVerify: true})
 		if err := client.HandshakeContext(ctx); err != nil {
 			return err

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -24,7 +23,9 @@ const zone = "example.com"
 // publishes names from the statuses that the controller writes, and follows replaced load
 // balancers.
 func TestExternalDNSMakesTheNamesOfIngressesServicesAndRoutes(t *testing.T) {
-	longtest.Long(t, "it needs the programs of make companions")
+	if testing.Short() {
+		t.Skip("it needs the programs of make companions")
+	}
 	c := cluster(t)
 	const ns = "names"
 	name := func(first string) string { return first + "." + ns + "." + zone }

@@ -19,9 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/hack/pages"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/e2e/markdown"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -35,7 +34,9 @@ const lag = 20 * time.Second
 // docs/tasks/flagger.md says. Each weight is in AWS and in the status of the LoadBalancer object, and
 // no request fails.
 func TestFlaggerReleasesThroughAnHTTPRoute(t *testing.T) {
-	longtest.Long(t, "it needs the programs of make companions")
+	if testing.Short() {
+		t.Skip("it needs the programs of make companions")
+	}
 	c := cluster(t)
 	source := sources(t, c, "flagger", "github.com/fluxcd/flagger")
 	define(t, c, filepath.Join(source, "artifacts", "flagger", "crd.yaml"), "canaries.flagger.app")
@@ -93,7 +94,7 @@ func filesOf(t *testing.T, c *harness.Cluster, page string) map[string]string {
 		t.Fatal(err)
 	}
 	files := map[string]string{}
-	for _, b := range pages.Blocks(string(text)) {
+	for _, b := range markdown.Blocks(string(text)) {
 		if b.Language == "yaml" {
 			files[b.File()] = b.Text
 		}

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -24,7 +23,9 @@ spec: {listeners: [{protocol: TCP, portRanges: [{fromPort: 80, toPort: 80}], end
 // TestAcceleratorsAreServedOnceDefined shows that a controller started without the definition of
 // GlobalAccelerators, and without the Gateway API, serves them once it is installed.
 func TestAcceleratorsAreServedOnceDefined(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own, in which definitions come and go")
+	if testing.Short() {
+		t.Skip("it is a playground of its own, in which definitions come and go")
+	}
 	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true, ExtraArgs: []string{
 		"--feature-gates=GlobalAcceleratorController=true"}})
 	process := c.Env.ControllerPID()

@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/cluster/gatewayapi"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -142,7 +141,9 @@ const (
 // TestGatewayDefinitionsMayComeLaterAndGo shows that a controller serves definitions of the Gateway
 // API installed after its start, and deletes nothing when one is removed.
 func TestGatewayDefinitionsMayComeLaterAndGo(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own, in which definitions come and go")
+	if testing.Short() {
+		t.Skip("it is a playground of its own, in which definitions come and go")
+	}
 	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true})
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing",
 		"target-type": "ip"}))
@@ -210,7 +211,9 @@ func TestGatewayDefinitionsMayComeLaterAndGo(t *testing.T) {
 // definition of Gateways, and that Gateways created again adopt them. The API server deletes each
 // Gateway when the definition is removed.
 func TestRemovedGatewayDefinitionDeletesNothing(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own, in which definitions come and go")
+	if testing.Short() {
+		t.Skip("it is a playground of its own, in which definitions come and go")
+	}
 	const definition = "gateways.gateway.networking.k8s.io"
 	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true})
 	installAll(t, c)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/process"
@@ -14,7 +13,9 @@ import (
 // TestWrongClusterNameWritesNothing shows that a controller process with a wrong cluster name
 // writes nothing to AWS, reports why, and one with the right name goes on.
 func TestWrongClusterNameWritesNothing(t *testing.T) {
-	longtest.Long(t, "it waits for pauses between attempts")
+	if testing.Short() {
+		t.Skip("it waits for pauses between attempts")
+	}
 	const ns = "named"
 	c := playground(t)
 	aws := newCloud(t, c)

@@ -19,7 +19,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -39,7 +38,9 @@ func called(t *testing.T, c *harness.Cluster, mark uint64) {
 // TestEachSourceOfCredentialsIsUsed shows that a controller process gets AWS credentials from each
 // source of the SDK and calls the endpoints it should.
 func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
-	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
+	if testing.Short() {
+		t.Skip("it waits for the end of sessions and for pauses between attempts")
+	}
 	c := playground(t)
 	for name, tc := range map[string]struct {
 		env   func() []string
@@ -97,7 +98,9 @@ func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
 // TestExpiredTokenIsReportedAndRotationRead shows that a controller started with an expired web
 // identity token reports it, and starts once the file is rotated.
 func TestExpiredTokenIsReportedAndRotationRead(t *testing.T) {
-	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
+	if testing.Short() {
+		t.Skip("it waits for the end of sessions and for pauses between attempts")
+	}
 	c := playground(t)
 	cloud := newCloud(t, c)
 	token := tokenFile(t, bearer("sts.amazonaws.com", -time.Hour))
@@ -113,7 +116,9 @@ func TestExpiredTokenIsReportedAndRotationRead(t *testing.T) {
 // TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds shows that a running controller opens its
 // next AWS session with the rotated web identity token.
 func TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds(t *testing.T) {
-	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
+	if testing.Short() {
+		t.Skip("it waits for the end of sessions and for pauses between attempts")
+	}
 	c := playground(t)
 	cloud := newCloud(t, c)
 	cloud.shorten(2 * time.Second)
@@ -167,7 +172,9 @@ func boundToken(t *testing.T, c *harness.Cluster, secret string) string {
 // TestRotatedAPIServerTokenIsRead shows that a running controller reads its rotated service account
 // token once the API server refuses the former one.
 func TestRotatedAPIServerTokenIsRead(t *testing.T) {
-	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
+	if testing.Short() {
+		t.Skip("it waits for the end of sessions and for pauses between attempts")
+	}
 	c := playground(t)
 	path, err := c.Env.Cluster.Plane.ControllerKubeconfig()
 	if err != nil {

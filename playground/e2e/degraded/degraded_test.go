@@ -16,7 +16,6 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	conditions "github.com/k8s-lbc/lbc/internal/model/impairment"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -128,7 +127,9 @@ func serves(t *testing.T, c *harness.Cluster, ns string) {
 // an API server that does not answer, and then starts. The kubeconfig names an address at which the
 // API server answers only later.
 func TestAnAPIServerThatComesLaterStartsTheController(t *testing.T) {
-	longtest.Long(t, "it waits for pauses between attempts")
+	if testing.Short() {
+		t.Skip("it waits for pauses between attempts")
+	}
 	c := playground(t)
 	aws := newCloud(t, c)
 	path, err := c.Env.Cluster.Plane.ControllerKubeconfig()
@@ -193,7 +194,7 @@ func later(t *testing.T) (at string, answer func(to string)) {
 			}
 			for _, x := range [][2]net.Conn{{in, out}, {out, in}} {
 				go func() {
-					_, _ = x[0].(*net.TCPConn).ReadFrom(x[1]) //nolint:forcetypeassert // of tcp
+					_, _ = x[0].(*net.TCPConn).ReadFrom(x[1])
 					_ = x[0].Close()
 				}()
 			}
@@ -205,7 +206,9 @@ func later(t *testing.T) (at string, answer func(to string)) {
 // TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem shows that /readyz, metrics, log and events
 // report missing definitions of our own kinds, until they are applied.
 func TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem(t *testing.T) {
-	longtest.Long(t, "it waits for pauses between attempts")
+	if testing.Short() {
+		t.Skip("it waits for pauses between attempts")
+	}
 	c := playground(t)
 	names := []string{"targetgroupbindings.elbv2.k8s.aws", "ingressclassparams.elbv2.k8s.aws"}
 	for _, n := range names {

@@ -12,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -21,7 +20,7 @@ import (
 func lbc(t *testing.T, c *harness.Cluster, args ...string) string {
 	t.Helper()
 	args = append(args, "--kubeconfig", c.Env.Kubeconfig, region, vpc, "--cluster-name", c.Simulator.Seed().Cluster.Name)
-	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), args...) //nolint:gosec // ours
+	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), args...)
 	cmd.Env = c.Environ()
 	out, _ := cmd.CombinedOutput()
 	return string(out)
@@ -56,7 +55,9 @@ func saysWhy(t *testing.T, c *harness.Cluster, kind, ns, code string) {
 // TestNamespaceThatDoesNotEndSaysWhy shows that a namespace that cannot end names the cause and ends after the cure.
 // One has a protected Ingress, one a Service whose load balancer AWS does not let be deleted.
 func TestNamespaceThatDoesNotEndSaysWhy(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/controller/lab show each part")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/controller/lab show each part")
+	}
 	c := playground(t)
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
@@ -106,7 +107,9 @@ spec: {policyName: require-team, validationActions: [Deny]}
 // TestPolicyThatRefusesIsNamedAndLabelsMeetIt shows that a policy which refuses TargetGroupBindings and
 // LoadBalancer objects is named in events and by lbc doctor, and that labels of objects meet it.
 func TestPolicyThatRefusesIsNamedAndLabelsMeetIt(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/controller/lab show each part")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/controller/lab show each part")
+	}
 	c := playground(t)
 	aws := newCloud(t, c)
 	p := c.StartProcess(t, keys(aws), region, vpc, alone)

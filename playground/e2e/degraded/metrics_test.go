@@ -74,7 +74,6 @@ func TestSecureMetricsAdmitPermittedClients(t *testing.T) {
 	c.Apply(t, scrapers)
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone, "--metrics-secure")
 	url := strings.Replace(p.Metrics, "http:", "https:", 1) + "/metrics"
-	//nolint:gosec // self-signed
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	read := func(token string, want int) {
 		t.Helper()

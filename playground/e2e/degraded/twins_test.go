@@ -14,7 +14,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -61,7 +60,9 @@ func ofAnotherCluster(t *testing.T, c *harness.Cluster, like simclient.LoadBalan
 // cluster with its name, and deletes none. Another writer creates a load
 // balancer while the controller runs.
 func TestLoadBalancersOfATwinClusterAreKept(t *testing.T) {
-	longtest.Long(t, "it waits for a search, and a minute in which nothing is to happen")
+	if testing.Short() {
+		t.Skip("it waits for a search, and a minute in which nothing is to happen")
+	}
 	const ns = "shared-name"
 	c := playground(t)
 	account := newCloud(t, c)
@@ -128,7 +129,9 @@ func TestLoadBalancersOfATwinClusterAreKept(t *testing.T) {
 // TestASecondControllerInAClusterIsReportedByBoth shows that two controller processes in one
 // cluster, of which one runs without election, both report it.
 func TestASecondControllerInAClusterIsReportedByBoth(t *testing.T) {
-	longtest.Long(t, "it waits half a minute in which nothing is to happen")
+	if testing.Short() {
+		t.Skip("it waits half a minute in which nothing is to happen")
+	}
 	const ns = "second"
 	c := playground(t)
 	account := newCloud(t, c)

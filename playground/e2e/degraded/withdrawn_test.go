@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -82,7 +81,9 @@ func deny(t *testing.T, c *harness.Cluster, action string) (permit func()) {
 // TestWithdrawnPermissionsHealWithoutARestart shows that /readyz, metrics, log and events report a
 // withdrawn AWS permission and a withdrawn right, until they are given back.
 func TestWithdrawnPermissionsHealWithoutARestart(t *testing.T) {
-	longtest.Long(t, "it waits for pauses between attempts")
+	if testing.Short() {
+		t.Skip("it waits for pauses between attempts")
+	}
 	c := playground(t)
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
 	eventually(t, c, p.Health+"/readyz", 200, "ok")

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -67,7 +66,9 @@ lastTimestamp: %[2]q
 // accounts and webhooks of Deployments in a live cluster and finds their troubles. The Deployments
 // do not run.
 func TestTroublesOfAnInstallationAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	old, err := certificate(80*24*time.Hour, "hooks."+installed+".svc")
 	if err != nil {
@@ -135,7 +136,9 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 // TestAnInstallationIsFoundUnderAnyNameAndNamespace shows that lbc doctor finds a controller that
 // the chart installs under names of the user. No node takes the pods.
 func TestAnInstallationIsFoundUnderAnyNameAndNamespace(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	loaded, err := chart.Load(c.Repo.Chart())
 	if err != nil {
@@ -230,7 +233,9 @@ func hop(t *testing.T, c *harness.Cluster, limit int32) {
 // TestAWebhookThatDoesNotAnswerIsFound shows that lbc doctor finds a webhook that the API server
 // cannot call.
 func TestAWebhookThatDoesNotAnswerIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	c.Apply(t, strings.NewReplacer("ValidatingWebhook", "MutatingWebhook", "[none.example.com]", `[""]`, "[pods]",
 		"[services]", "service: {namespace: "+installed+", name: gone}", `url: "https://127.0.0.1:1/"`,

@@ -21,7 +21,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -43,7 +42,9 @@ func limit(t *testing.T, c *harness.Cluster, name string, n int) {
 // TestALimitThatIsReachedIsFound shows that lbc doctor compares load balancers with the quota that
 // AWS reports.
 func TestALimitThatIsReachedIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	limit(t, c, "application-load-balancers", 1)
 	found(t, c, trouble{check: "quota", severity: "error", object: "account",
@@ -54,7 +55,9 @@ func TestALimitThatIsReachedIsFound(t *testing.T) {
 // in a live account against the quotas. AWS allows a load balancer no more groups than one has, and
 // the test fills the group of the nodes.
 func TestLimitsOfSecurityGroupsAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	arn := c.LoadBalancer(t, c.IngressAddress(t, served, "web")).ARN
 	out, err := c.Simulator.Balancing.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{
@@ -95,7 +98,9 @@ func TestLimitsOfSecurityGroupsAreFound(t *testing.T) {
 // account against its quotas. The certificates have not been issued, so the controller does not
 // read them.
 func TestLimitsOfCertificatesAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	a := c.Simulator.Account
 	arns := make([]string, 4000)
@@ -129,7 +134,9 @@ func TestLimitsOfCertificatesAreFound(t *testing.T) {
 // TestATargetGroupThatTwoBindingsFillIsFound shows that lbc doctor finds two bindings of one target
 // group in a live cluster. The webhook that refuses the second one leaves the namespace out.
 func TestATargetGroupThatTwoBindingsFillIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	const ns, configuration = "twice", "aws-load-balancer-webhook"
 	configurations := c.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations()

@@ -19,7 +19,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -134,7 +133,9 @@ func restore(t *testing.T, _ *harness.Cluster, f func(ctx context.Context) error
 // TestUnreachableAPIServerIsOneFinding shows that lbc doctor reports an unreachable API server once
 // and still examines AWS.
 func TestUnreachableAPIServerIsOneFinding(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	args := []string{"--kubeconfig", kubeconfigOf(t, "http://127.0.0.1:1"), "--aws-vpc-id", c.Simulator.Seed().VPC.ID}
 	found(t, c, trouble{check: "unreadable", severity: "error", object: "api-server", evidence: "connection refused",
@@ -154,7 +155,9 @@ func TestUnreachableAPIServerIsOneFinding(t *testing.T) {
 // TestASourceThatHangsIsAFindingAndOthersAreExamined shows that lbc doctor gives up one source that
 // hangs, reports it, and examines the others.
 func TestASourceThatHangsIsAFindingAndOthersAreExamined(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	kubeconfig := between(t, c, 0, func(path string) bool { return path == "/api/v1/nodes" })
 	began := time.Now()
@@ -180,7 +183,9 @@ func TestASourceThatHangsIsAFindingAndOthersAreExamined(t *testing.T) {
 // TestClockAndVersionOfTheAPIServerAreExamined shows that lbc doctor reads clock and version from
 // the answers of an API server.
 func TestClockAndVersionOfTheAPIServerAreExamined(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	for _, x := range []trouble{
 		{check: "clock-skew", severity: "error", object: "API server", evidence: "minutes ahead of the clock of this machine",
@@ -197,7 +202,9 @@ func TestClockAndVersionOfTheAPIServerAreExamined(t *testing.T) {
 // TestDefinitionsThatAreMissingOrOldAreFound shows that lbc doctor compares the definitions in a
 // live cluster with its own and those of the Gateway API.
 func TestDefinitionsThatAreMissingOrOldAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	const agent = "albtargetcontrolconfigs.elbv2.k8s.aws"
 	change(t, c, definitions, agent, func(o *unstructured.Unstructured) {
@@ -252,7 +259,9 @@ func remove(t *testing.T, c *harness.Cluster, name string) {
 // TestARightThatTheControllerLacksIsFound shows that lbc doctor has the API server review the
 // rights of the controller's service account.
 func TestARightThatTheControllerLacksIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	change(t, c, roles, "aws-load-balancer-controller-role", func(o *unstructured.Unstructured) {
 		text, _ := json.Marshal(o.Object["rules"])
@@ -274,7 +283,9 @@ func TestARightThatTheControllerLacksIsFound(t *testing.T) {
 // without Deployment and webhook configurations. The webhook configurations show that the
 // playground's controller runs outside the cluster.
 func TestAClusterWithoutControllerIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	c.Kubectl(t, "delete", "mutatingwebhookconfiguration,validatingwebhookconfiguration", "aws-load-balancer-webhook")
 	restore(t, c, c.Env.InstallWebhooks)
@@ -284,7 +295,9 @@ func TestAClusterWithoutControllerIsFound(t *testing.T) {
 // TestTwoDefaultClassesAreFound shows that lbc doctor finds two default IngressClasses that an API
 // server stores.
 func TestTwoDefaultClassesAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	for _, name := range []string{"first", "second"} {
 		c.Apply(t, "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: default-"+name+
@@ -300,7 +313,9 @@ func TestTwoDefaultClassesAreFound(t *testing.T) {
 // TestPodsThatAreNotRegisteredAreFound shows that lbc doctor compares ready pods of a live cluster
 // with the registered targets.
 func TestPodsThatAreNotRegisteredAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	c.KillController()
 	t.Cleanup(func() { c.RestartController(t) })
@@ -315,7 +330,9 @@ func TestPodsThatAreNotRegisteredAreFound(t *testing.T) {
 // TestObjectsThatAreNotServedAreFound shows that lbc doctor finds each kind of object that a live
 // cluster stores and the controller does not serve.
 func TestObjectsThatAreNotServedAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	t.Parallel()
 	c := cluster(t)
 	for _, x := range []struct {
@@ -383,7 +400,9 @@ func TestObjectsThatAreNotServedAreFound(t *testing.T) {
 // TestAFinalizerThatNoControllerRemovesIsFound shows that lbc doctor finds an object whose deletion
 // waits for a finalizer nobody removes. The API server's clock seems to be ahead.
 func TestAFinalizerThatNoControllerRemovesIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "stuck"
@@ -431,7 +450,9 @@ spec: {policyName: doctor-require-team, validationActions: [Deny]}
 
 // TestPolicyThatRefusesBindingsIsFound shows that lbc doctor names a policy that refuses TargetGroupBindings.
 func TestPolicyThatRefusesBindingsIsFound(t *testing.T) {
-	longtest.Long(t, "the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("the tests of internal/lbc/checks show each check")
+	}
 	t.Parallel()
 	c := cluster(t)
 	c.Apply(t, governed)

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/state"
 )
@@ -23,7 +22,6 @@ func granted(t *testing.T, c *harness.Cluster, flags []string, without ...string
 	seeded := c.Simulator.Seed()
 	usual := []string{"iam-policy", "--cluster-name", seeded.Cluster.Name, "--aws-region", seeded.Region, "--aws-vpc-id",
 		seeded.VPC.ID}
-	//nolint:gosec // ours
 	out, err := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"),
 		append(usual, flags...)...).Output()
 	if err != nil {
@@ -50,7 +48,9 @@ func granted(t *testing.T, c *harness.Cluster, flags []string, without ...string
 // TestWhatTheControllersRoleLacksIsFound shows that lbc doctor has IAM simulate the controller's
 // role and names the missing actions, for one policy after the other.
 func TestWhatTheControllersRoleLacksIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	const name, role = "of-controller", "arn:aws:iam::123456789012:role/of-controller"
 	put := func(document string) {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/state"
@@ -57,7 +56,9 @@ func deregister(t *testing.T, c *harness.Cluster, group string, target simclient
 // TestAnActionThatLbcIsDeniedIsNamed shows that lbc doctor names an AWS action that is denied to
 // itself and the checks that need it.
 func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	deny(t, c, state.UserKey, "elasticloadbalancing:DescribeRules")
 	f := found(t, c, trouble{check: "unreadable", severity: "warning", object: "listeners",
@@ -70,7 +71,9 @@ func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
 // TestAnAccountThatIsNotReachedIsFound shows that lbc doctor reports an account it cannot reach,
 // and examines the cluster alone with --offline.
 func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	f := found(t, c, trouble{check: "unreadable", severity: "error", object: "account", evidence: "GetCallerIdentity",
 		env: []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1"}})
@@ -86,7 +89,9 @@ func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
 // TestAWrongVPCAndNameAreFound shows that lbc doctor finds a wrong VPC, subnets without addresses
 // and a wrong or shared cluster name in a live account.
 func TestAWrongVPCAndNameAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	c := cluster(t)
 	a := c.Simulator.Account
 	const second, small = "vpc-0a1de000000000002", "subnet-0a1de0000000000d1"
@@ -146,7 +151,9 @@ func group(t *testing.T, c *harness.Cluster, in, name, stack string) {
 // TestWhatADeletionHasLeftIsFound shows that lbc doctor finds a target group in AWS whose object is
 // gone.
 func TestWhatADeletionHasLeftIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	t.Parallel()
 	c := cluster(t)
 	group(t, c, c.Simulator.Seed().VPC.ID, "left", "left/web")
@@ -157,7 +164,9 @@ func TestWhatADeletionHasLeftIsFound(t *testing.T) {
 // TestAnActionThatTheControllerIsDeniedIsNamed shows that lbc doctor names an AWS action from the
 // events that the running controller writes when AWS denies it.
 func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	t.Parallel()
 	c := cluster(t)
 	deny(t, c, controllerKey, "elasticloadbalancing:ModifyListenerAttributes")
@@ -171,7 +180,9 @@ func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
 // TestANodeWithTwoGroupsOfTheClusterIsFound shows that lbc doctor finds a Node whose network
 // interface has two security groups of the cluster. No pod is on the node.
 func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	t.Parallel()
 	c := cluster(t)
 	a, seeded := c.Simulator.Account, c.Simulator.Seed()
@@ -196,7 +207,9 @@ func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
 // TestTroublesOfTrafficAreFound shows that lbc doctor finds unhealthy targets, expiring
 // certificates, missing gates and uncovered zones in live load balancers.
 func TestTroublesOfTrafficAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of internal/lbc/checks show each check")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const (

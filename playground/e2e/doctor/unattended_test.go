@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -17,7 +16,9 @@ import (
 // that the controller has ended, or that the existing controller has taken its place. It is the last
 // test: the controller of the others has no Lease, and the objects would name this one's.
 func TestStatusesWithoutAControllerAreFound(t *testing.T) {
-	longtest.Long(t, "it restarts the controller; the tests of cmd/lbc and internal/lbc/checks show each case")
+	if testing.Short() {
+		t.Skip("it restarts the controller; the tests of cmd/lbc and internal/lbc/checks show each case")
+	}
 	c := cluster(t)
 	t.Cleanup(func() { c.RestartController(t) })
 	c.RestartController(t, "--enable-leader-election=true")

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
@@ -50,7 +49,9 @@ spec:
 // TestAgentsOfIPv6CarryRequests shows that an ALB reaches the target control agents of pods of IPv6
 // at their control port, and the pods through them.
 func TestAgentsOfIPv6CarryRequests(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own, of both families of addresses")
+	if testing.Short() {
+		t.Skip("it is a playground of its own, of both families of addresses")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "optimized"

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -68,7 +67,9 @@ const tcpAndUDP = `  ports:
 // clients at one port of a dualstack NLB with source NAT. It is the worked example of a resolver.
 // Without the addresses for source NAT, AWS has no UDP between the address families.
 func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own, of both families of addresses")
+	if testing.Short() {
+		t.Skip("it is a playground of its own, of both families of addresses")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "dns"
@@ -121,7 +122,9 @@ func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
 // TestAnALBServesPodsOfIPv6 shows that an ALB serves pods of a Service with IPv6 addresses in a
 // dual-stack cluster.
 func TestAnALBServesPodsOfIPv6(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own, of both families of addresses")
+	if testing.Short() {
+		t.Skip("it is a playground of its own, of both families of addresses")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "six"
@@ -142,7 +145,9 @@ func TestAnALBServesPodsOfIPv6(t *testing.T) {
 // TestAServiceOfIPv4IsServedInAClusterOfBothFamilies shows that the controller registers the IPv4
 // addresses of pods and nodes that have both families.
 func TestAServiceOfIPv4IsServedInAClusterOfBothFamilies(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own, of both families of addresses")
+	if testing.Short() {
+		t.Skip("it is a playground of its own, of both families of addresses")
+	}
 	t.Parallel()
 	c := cluster(t)
 	for _, targets := range []string{"ip", "instance"} {

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/repository"
 	"github.com/k8s-lbc/lbc/playground/trial"
@@ -88,9 +88,9 @@ func newScenario(c *harness.Cluster, r *row) *scenario {
 func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 	c := cluster(t)
 	before := c.Simulator.Resources()
-	sample := longtest.Rotating(12)
+	chosen := sample.OneOf(12)
 	for _, r := range slices.Concat(rows, gatewayRows) {
-		if !sample.Next() {
+		if !chosen.Next() {
 			continue
 		}
 		s := newScenario(c, &r)
@@ -116,7 +116,9 @@ func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 // TestAllExamplesTogetherDoWhatTheyShow shows that all examples of the guides serve at once, and
 // that neither a restart nor an unrelated edit writes anything.
 func TestAllExamplesTogetherDoWhatTheyShow(t *testing.T) {
-	longtest.Long(t, "it has some forty examples settle, and all requests of them answered again after each edit")
+	if testing.Short() {
+		t.Skip("it has some forty examples settle, and all requests of them answered again after each edit")
+	}
 	c := cluster(t)
 	var all []*scenario
 	for _, r := range slices.Concat(rows, gatewayRows) {

@@ -110,7 +110,7 @@ func scaleToNothing(t *testing.T, s *scenario) {
 	s.c.WaitGet(t, url, "example.com", 200, "example-service")
 }
 
-const sample = 2000
+const asked = 2000
 
 // count makes many requests and counts the answers, by service or status.
 func (s *scenario) count(t *testing.T, a ask, n int) map[string]int {
@@ -146,15 +146,15 @@ func (s *scenario) share(t *testing.T, percent, deviation int, answer, other str
 	t.Helper()
 	var answers map[string]int
 	for range 2 {
-		answers = s.count(t, s.asks[0], sample)
-		if answers[answer]+answers[other] != sample {
+		answers = s.count(t, s.asks[0], asked)
+		if answers[answer]+answers[other] != asked {
 			break
 		}
-		if d := answers[answer] - sample*percent/100; -deviation <= d && d <= deviation {
+		if d := answers[answer] - asked*percent/100; -deviation <= d && d <= deviation {
 			return
 		}
 	}
-	t.Errorf("answers of %d: %v, want %d %% %s, else %s", sample, answers, percent, answer, other)
+	t.Errorf("answers of %d: %v, want %d %% %s, else %s", asked, answers, percent, answer, other)
 }
 
 func shiftWeights(t *testing.T, s *scenario) {

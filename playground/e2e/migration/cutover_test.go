@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -82,7 +81,9 @@ func group(namespace, name, host string, annotations scene.Annotations) string {
 // TestG6Case4GroupMovesToAnEquivalentGateway shows that a deployed Gateway has the rules, target
 // groups, tags and answers of the Ingresses it was translated from.
 func TestG6Case4GroupMovesToAnEquivalentGateway(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns, name, host = "cutover", "cutover", "cutover.example.com"

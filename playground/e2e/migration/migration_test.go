@@ -76,7 +76,7 @@ func migrated(t *testing.T, c *harness.Cluster, output string, args ...string) s
 // translated runs the command line under one of its names as migrated does.
 func translated(t *testing.T, c *harness.Cluster, name string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary(t, c, name), args...) //nolint:gosec // ours
+	cmd := exec.CommandContext(t.Context(), binary(t, c, name), args...)
 	cmd.Env = c.Environ()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -98,7 +98,7 @@ func translated(t *testing.T, c *harness.Cluster, name string, args ...string) s
 // share.
 func apply(t *testing.T, c *harness.Cluster, path string) {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // of the test
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,6 @@ type field struct {
 func unknown(t *testing.T, c *harness.Cluster, namespace, gateway string) (out []string, from string) {
 	t.Helper()
 	seeded := c.Simulator.Seed()
-	//nolint:gosec // ours
 	cmd := exec.CommandContext(t.Context(), binary(t, c, "lbc"), "console", "--listen", "127.0.0.1:0",
 		"--kubeconfig", c.Env.Kubeconfig, "--cluster-name", seeded.Cluster.Name, "--aws-vpc-id", seeded.VPC.ID,
 		"--aws-region", seeded.Region)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
@@ -21,7 +20,9 @@ func service(namespace string) string {
 // TestG6Case1ComplexIngressHasTheSamePlanAsAGateway shows that an Ingress read from a live cluster
 // gets the same plan as the Gateway that the tool makes of it.
 func TestG6Case1ComplexIngressHasTheSamePlanAsAGateway(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns = "complex"
@@ -50,7 +51,9 @@ func TestG6Case1ComplexIngressHasTheSamePlanAsAGateway(t *testing.T) {
 // TestG6Case2GroupHasTheSamePlanAsAGateway shows that a group over namespaces with class parameters
 // gets the same plan as its one Gateway in a live cluster.
 func TestG6Case2GroupHasTheSamePlanAsAGateway(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const front, back, group = "cross-front", "cross-back", "cross"
@@ -78,7 +81,9 @@ func TestG6Case2GroupHasTheSamePlanAsAGateway(t *testing.T) {
 // TestG6Case3DirectoryIsSplitByNamespace shows that the files that the tool splits by namespace
 // apply, and each Gateway gets the plan of its Ingresses.
 func TestG6Case3DirectoryIsSplitByNamespace(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const one, two = "split-one", "split-two"

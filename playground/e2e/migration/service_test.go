@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/load"
 )
@@ -30,7 +29,9 @@ func listeners(lb simclient.LoadBalancer) (out []string) {
 // TestServicesMoveToGatewaysWithoutAFailure shows that no connection fails while Services hand
 // their NLBs' traffic over to translated Gateways.
 func TestServicesMoveToGatewaysWithoutAFailure(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns, prefix = "givenup", "service.beta.kubernetes.io/aws-load-balancer-"

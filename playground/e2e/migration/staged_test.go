@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/load"
@@ -139,7 +138,9 @@ func taken(lb simclient.LoadBalancer) (n int64) {
 // TestTrafficMovesByDNSWeightsWithoutAFailure shows that no request fails while DNS weights move
 // traffic from Ingresses to their Gateway in stages.
 func TestTrafficMovesByDNSWeightsWithoutAFailure(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	if testing.Short() {
+		t.Skip("it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	}
 	t.Parallel()
 	c := cluster(t)
 	const ns, name = "staged", "staged.example.com"

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -68,7 +67,9 @@ func edited(filter string) string {
 // TestReportedEditsLoseNoRequest shows that an edit that the load balancer cannot have leaves what
 // serves, and that the user hears of it. Plans are without a call that AWS refuses.
 func TestReportedEditsLoseNoRequest(t *testing.T) {
-	longtest.Long(t, "it plays the edits of reports; properties of internal/front show each kind")
+	if testing.Short() {
+		t.Skip("it plays the edits of reports; properties of internal/front show each kind")
+	}
 	c := harness.Start(t, harness.Options{})
 	for _, e := range reportedEdits {
 		t.Run(e.file, func(t *testing.T) {

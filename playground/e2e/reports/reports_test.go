@@ -17,7 +17,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -131,7 +130,9 @@ var reports = []report{
 // TestReportedInputsAreToldAsTheyShould shows that users hear of each input on the right object, with
 // cause and remedy, in events, lint and plan.
 func TestReportedInputsAreToldAsTheyShould(t *testing.T) {
-	longtest.Long(t, "it plays all inputs; pure tests and tests of internal/controller/lab show each kind")
+	if testing.Short() {
+		t.Skip("it plays all inputs; pure tests and tests of internal/controller/lab show each kind")
+	}
 	c := harness.Start(t, harness.Options{})
 	a := c.Simulator.Account
 	a.Lock()
@@ -257,7 +258,7 @@ const invalidStatus = 2
 // lbc runs the command line, which exits with one of some statuses.
 func lbc(t *testing.T, c *harness.Cluster, statuses []int, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), args...) //nolint:gosec // ours
+	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), args...)
 	cmd.Env = c.Environ()
 	out, err := cmd.CombinedOutput()
 	status := 0

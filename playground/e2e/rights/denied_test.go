@@ -13,7 +13,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -180,7 +179,9 @@ var denials = []denial{
 // server refuses, with its remedy, and serves everything else. The test takes rights of each sort
 // away, one at a time.
 func TestEachWithdrawnRightIsReportedAlone(t *testing.T) {
-	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+	if testing.Short() {
+		t.Skip("it waits for pauses between attempts after each of some twenty refusals")
+	}
 	c := start(t)
 	scene.Change(t, c, scene.Namespace(witness, 1)+scene.Ingress(witness, "web", scene.Class, scene.Annotations{
 		"target-type": "ip", "scheme": "internet-facing"}))
@@ -244,7 +245,9 @@ func serves(t *testing.T, c *harness.Cluster, url string, i int) {
 // TestControllerStartsWithoutSomeRights shows that a controller started without some rights reports
 // them and serves all that needs none of them.
 func TestControllerStartsWithoutSomeRights(t *testing.T) {
-	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+	if testing.Short() {
+		t.Skip("it waits for pauses between attempts after each of some twenty refusals")
+	}
 	c := start(t)
 	log := c.Journal(t)
 	restore := take(t, c, "list gateways.gateway.networking.k8s.io", "watch gateways.gateway.networking.k8s.io",
@@ -271,7 +274,9 @@ func TestControllerStartsWithoutSomeRights(t *testing.T) {
 // TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay shows that a controller without the
 // right to its Lease reports it, and leads once the right is granted.
 func TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay(t *testing.T) {
-	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+	if testing.Short() {
+		t.Skip("it waits for pauses between attempts after each of some twenty refusals")
+	}
 	c := start(t)
 	log := c.Journal(t)
 	c.Env.StopController() // it releases the Lease
@@ -302,7 +307,9 @@ func running(t *testing.T, c *harness.Cluster) {
 // TestControllerWaitsForTheWebhookSecret shows that a controller without the right to the Secret of
 // its webhooks reports it, and serves them once granted.
 func TestControllerWaitsForTheWebhookSecret(t *testing.T) {
-	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+	if testing.Short() {
+		t.Skip("it waits for pauses between attempts after each of some twenty refusals")
+	}
 	c := start(t)
 	log := c.Journal(t)
 	restore := take(t, c, "get secrets")

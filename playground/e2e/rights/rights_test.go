@@ -17,7 +17,6 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -164,7 +163,9 @@ var everyoneMay = []rbacv1.PolicyRule{{APIGroups: []string{"authorization.k8s.io
 // TestRightsOfTheChartAreThoseNeeded shows that the audited requests of a controller's life need
 // each right of the chart, and no other.
 func TestRightsOfTheChartAreThoseNeeded(t *testing.T) {
-	longtest.Long(t, "it takes a minute through all that the controller does, to compare the audit log with the chart's roles")
+	if testing.Short() {
+		t.Skip("it takes a minute through all that the controller does, to compare the audit log with the chart's roles")
+	}
 	c := start(t)
 	live(t, c)
 	all := granted(t, c)

@@ -3,14 +3,14 @@ package soak
 import (
 	"testing"
 	"time"
-
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // TestFailureNeedsAFaultOfItsTimeAndBalancer shows that the soak excuses a failed request only by a
 // fault of its time and load balancer.
 func TestFailureNeedsAFaultOfItsTimeAndBalancer(t *testing.T) {
-	longtest.Long(t, "it is about the soak itself")
+	if testing.Short() {
+		t.Skip("it is about the soak itself")
+	}
 	t.Parallel()
 	zero := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	at := func(seconds float64) time.Time { return zero.Add(time.Duration(seconds * float64(time.Second))) }
@@ -55,7 +55,9 @@ func TestFailureNeedsAFaultOfItsTimeAndBalancer(t *testing.T) {
 // TestAPodIsAdmittedUnseenOnlyByAFaultOfTheWebhooks shows that the soak excuses a pod without gates
 // only by a fault of the webhooks.
 func TestAPodIsAdmittedUnseenOnlyByAFaultOfTheWebhooks(t *testing.T) {
-	longtest.Long(t, "it is about the soak itself")
+	if testing.Short() {
+		t.Skip("it is about the soak itself")
+	}
 	t.Parallel()
 	zero := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	l := &ledger{}

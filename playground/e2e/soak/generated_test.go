@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 var testNodes = []string{"node-a", "node-b", "node-c"}
@@ -22,7 +20,9 @@ func generated(seed uint64, n int) (steps []step) {
 // TestASeedGivesTheSameStepsAgainAndAnotherSeedOthers shows that a seed of the soak repeats its
 // steps.
 func TestASeedGivesTheSameStepsAgainAndAnotherSeedOthers(t *testing.T) {
-	longtest.Long(t, "it is about the soak itself")
+	if testing.Short() {
+		t.Skip("it is about the soak itself")
+	}
 	t.Parallel()
 	for seed := range uint64(20) {
 		if a, b := generated(seed, 300), generated(seed, 300); !slices.Equal(a, b) {
@@ -36,7 +36,9 @@ func TestASeedGivesTheSameStepsAgainAndAnotherSeedOthers(t *testing.T) {
 
 // TestALongerSoakBeginsLikeAShorterOne shows that the steps of a soak do not depend on its length.
 func TestALongerSoakBeginsLikeAShorterOne(t *testing.T) {
-	longtest.Long(t, "it is about the soak itself")
+	if testing.Short() {
+		t.Skip("it is about the soak itself")
+	}
 	t.Parallel()
 	if long, short := generated(7, 300), generated(7, 30); !slices.Equal(long[:30], short) {
 		t.Error("the first steps depend on how many follow")
@@ -46,7 +48,9 @@ func TestALongerSoakBeginsLikeAShorterOne(t *testing.T) {
 // TestEachRowOfTheTableHappensToEachOfItsObjects shows that the generated steps of a soak cover
 // each row of its table. It generates half an hour for each of ten seeds.
 func TestEachRowOfTheTableHappensToEachOfItsObjects(t *testing.T) {
-	longtest.Long(t, "it is about the soak itself")
+	if testing.Short() {
+		t.Skip("it is about the soak itself")
+	}
 	t.Parallel()
 	seen := map[string]bool{}
 	for seed := range uint64(10) {
@@ -66,7 +70,9 @@ func TestEachRowOfTheTableHappensToEachOfItsObjects(t *testing.T) {
 // TestEveryEditChangesSomethingAndStepsFollowEachOther shows that no generated edit of the soak is
 // empty and that steps are in order.
 func TestEveryEditChangesSomethingAndStepsFollowEachOther(t *testing.T) {
-	longtest.Long(t, "it is about the soak itself")
+	if testing.Short() {
+		t.Skip("it is about the soak itself")
+	}
 	t.Parallel()
 	for seed := range uint64(10) {
 		values, before := map[string]string{}, time.Duration(0)
@@ -97,7 +103,9 @@ func TestEveryEditChangesSomethingAndStepsFollowEachOther(t *testing.T) {
 // TestFaultsThatHappenAloneLeaveTimeBetweenThem shows that the soak leaves time between faults that
 // must not coincide.
 func TestFaultsThatHappenAloneLeaveTimeBetweenThem(t *testing.T) {
-	longtest.Long(t, "it is about the soak itself")
+	if testing.Short() {
+		t.Skip("it is about the soak itself")
+	}
 	t.Parallel()
 	alone := map[string]bool{}
 	for _, a := range everything(testNodes) {
@@ -119,7 +127,9 @@ func TestFaultsThatHappenAloneLeaveTimeBetweenThem(t *testing.T) {
 
 // TestAStepNamesWhatHappensToWhat shows that the text of a step of the soak names its object.
 func TestAStepNamesWhatHappensToWhat(t *testing.T) {
-	longtest.Long(t, "it is about the soak itself")
+	if testing.Short() {
+		t.Skip("it is about the soak itself")
+	}
 	t.Parallel()
 	for want, s := range map[string]step{
 		"step 3 scales soak-tls web 4": {number: 3, do: scale, place: secure, object: "web", value: "4"},
@@ -136,7 +146,9 @@ func TestAStepNamesWhatHappensToWhat(t *testing.T) {
 // TestTheUsualSeedMeetsMuchInItsMinute shows that the minute of the usual run contains each
 // important kind of step.
 func TestTheUsualSeedMeetsMuchInItsMinute(t *testing.T) {
-	longtest.Long(t, "it is about the soak itself")
+	if testing.Short() {
+		t.Skip("it is about the soak itself")
+	}
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range generated(usual, 100) {

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // TestWhatIsLeftOfASoakIsReported shows that the soak finds AWS resources, objects, goroutines and
 // memory that are left at its end.
 func TestWhatIsLeftOfASoakIsReported(t *testing.T) {
-	longtest.Long(t, "it is about the soak itself")
+	if testing.Short() {
+		t.Skip("it is about the soak itself")
+	}
 	t.Parallel()
 	before := state{
 		account: simclient.Resources{LoadBalancers: []simclient.LoadBalancer{{ARN: "arn:lb/theirs", Name: "theirs"}}},
@@ -60,7 +61,9 @@ func TestWhatIsLeftOfASoakIsReported(t *testing.T) {
 // TestMetricsShowWhoLeadsAndWhatAProcessHolds shows that the soak reads leader, goroutines and
 // memory from the metrics of a process.
 func TestMetricsShowWhoLeadsAndWhatAProcessHolds(t *testing.T) {
-	longtest.Long(t, "it is about the soak itself")
+	if testing.Short() {
+		t.Skip("it is about the soak itself")
+	}
 	t.Parallel()
 	const text = "# HELP go_goroutines Number.\ngo_goroutines 123\nleader_election_master_status{name=\"a b\"} " +
 		"1\nprocess_resident_memory_bytes 5.24288e+07\n"

@@ -24,7 +24,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/load"
@@ -72,7 +71,9 @@ type run struct {
 // TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens shows that random edits, rollouts,
 // crashes and faults together fail no request without an explanation and leave nothing.
 func TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens(t *testing.T) {
-	longtest.Long(t, "it is a minute of random edits and faults")
+	if testing.Short() {
+		t.Skip("it is a minute of random edits and faults")
+	}
 	r := &run{t: t, dir: t.TempDir(), ledger: &ledger{}, seed: usual, length: time.Minute, serial: 1,
 		balancers: map[string]string{}, alone: make(chan struct{}, 1)}
 	var err error

@@ -22,7 +22,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -251,7 +250,9 @@ func send(t *testing.T, c *harness.Cluster, url string) *load.Clients {
 // back with a controller that is killed while it waits for the new targets, and once more when they
 // serve.
 func TestReplacedTargetGroupOfAnNLBLosesNoConnection(t *testing.T) {
-	longtest.Long(t, "it waits for targets of a network load balancer, as long as AWS takes for them")
+	if testing.Short() {
+		t.Skip("it waits for targets of a network load balancer, as long as AWS takes for them")
+	}
 	c := harness.Start(t, harness.Options{Profile: times, Speed: 10})
 	for _, n := range networks {
 		c.Apply(t, n.backend(t)+n.manifest(n.before))

@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/hack/pages"
+	"github.com/k8s-lbc/lbc/playground/e2e/markdown"
 )
 
 // blocks are the fenced blocks of a page. The language of a block decides what it is for:
@@ -14,8 +14,8 @@ import (
 //	text         what the commands before it print: these lines in this order, others between them; … stands for anything in a line
 //	yaml         a file that the commands use; its first line is a comment with the name
 //	console      commands for a real cluster or account, which are not run; their flags and values are checked by the tests of each program and of the chart
-func blocks(page string) (out []pages.Block, err error) {
-	for _, b := range pages.Blocks(page) {
+func blocks(page string) (out []markdown.Block, err error) {
+	for _, b := range markdown.Blocks(page) {
 		switch {
 		case b.Indented:
 			continue

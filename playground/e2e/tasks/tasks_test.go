@@ -7,12 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,9 +23,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/hack/pages"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/playground/curl"
+	"github.com/k8s-lbc/lbc/playground/e2e/markdown"
 	"github.com/k8s-lbc/lbc/playground/foreign"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
@@ -143,7 +141,7 @@ func newReader(t *testing.T, c *harness.Cluster) *reader {
 	}
 	for _, tool := range []string{"kubectl", "curl", "playground"} {
 		script := fmt.Sprintf("#!/bin/sh\n%s=%s exec %q \"$@\"\n", toolVariable, tool, self)
-		if err := os.WriteFile(filepath.Join(bin, tool), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(filepath.Join(bin, tool), []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,7 +155,7 @@ func newReader(t *testing.T, c *harness.Cluster) *reader {
 	script := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = explain ]; then set -- \"$@\" --cluster-name %s --aws-region %s "+
 		"--aws-vpc-id %s; fi\nexec %q \"$@\"\n",
 		seeded.Cluster.Name, seeded.Region, seeded.VPC.ID, filepath.Join(string(c.Repo), "bin", "lbc"))
-	if err := os.WriteFile(filepath.Join(bin, "lbc"), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(bin, "lbc"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return &reader{T: t, c: c, directory: dir, variables: append(c.Environ(),
@@ -178,7 +176,7 @@ func (r *reader) run(commands string) (string, error) {
 }
 
 // try runs a block of commands and compares what they print.
-func (r *reader) try(b pages.Block, want string) error {
+func (r *reader) try(b markdown.Block, want string) error {
 	out, err := r.run(b.Text)
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
@@ -276,51 +274,18 @@ func TestThePagesOfTasksWorkAsTheyAreWritten(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no pages: %v", err)
 	}
-	sample := longtest.Rotating(3)
+	chosen := sample.OneOf(3)
 	for _, f := range files {
-		if !sample.Next() {
+		if !chosen.Next() {
 			continue
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(f), ".md"), func(t *testing.T) {
 			t.Parallel()
-			page, err := os.ReadFile(f) //nolint:gosec // ours
+			page, err := os.ReadFile(f)
 			if err != nil {
 				t.Fatal(err)
 			}
 			newReader(t, c).follow(string(page))
 		})
-	}
-}
-
-// TestMissingLinesOfOutputAreFound shows that the reader of task pages notices lines that a page
-// promises and no command prints.
-func TestMissingLinesOfOutputAreFound(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct{ want, output, missing string }{
-		"equal":                             {"a b\nc", "a   b\nc\n", ""},
-		"others between":                    {"a\nc", "a\nb\nc\n", ""},
-		"anything in a line":                {"a … z", "a b c z", ""},
-		"the wrong order":                   {"c\na", "a\nc", "a"},
-		"a part of a line":                  {"a", "ab", "a"},
-		"characters of regular expressions": {"a.c", "abc", "a.c"},
-	} {
-		if got := missing(c.want, c.output); got != c.missing {
-			t.Errorf("%s: %q, want %q", name, got, c.missing)
-		}
-	}
-}
-
-// TestBlocksWithoutUseAreRefused shows that the reader of task pages refuses blocks of code that it
-// would not run or compare.
-func TestBlocksWithoutUseAreRefused(t *testing.T) {
-	t.Parallel()
-	wrong := map[string]string{
-		"```text\nx\n```\n": "line 2: no commands print this", "```yaml\na: b\n```\n": "line 2: the file has no name",
-		"```go\n```\n": `line 2: a block of kind "go"`, "\n```sh\nls\n": "line 3: the block does not end",
-	}
-	for _, page := range slices.Sorted(maps.Keys(wrong)) {
-		if _, err := blocks(page); err == nil || err.Error() != wrong[page] {
-			t.Errorf("%q: %v, want %s", page, err, wrong[page])
-		}
 	}
 }

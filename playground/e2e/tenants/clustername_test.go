@@ -7,14 +7,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
 // TestForgedLoadBalancersHoldNoStart shows that the controller starts although a tenant has written LoadBalancer
 // objects that name another cluster. It does not start where all of them do.
 func TestForgedLoadBalancersHoldNoStart(t *testing.T) {
-	longtest.Long(t, "five starts of a controller; internal/controller/startup has the cases")
+	if testing.Short() {
+		t.Skip("five starts of a controller; internal/controller/startup has the cases")
+	}
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "namedvic"), tenant(t, c, "aaanamedmal") // which is read first
 	vic.Apply(t, scene.Backend("namedvic", "web", 1)+scene.Ingress("namedvic", "web", scene.Class, scene.Annotations{

@@ -3,15 +3,15 @@ package tenants
 import (
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
 // TestUsersOfOthersHoldNoDeletion shows that a tenant who names the security group of another namespace's load balancer
 // holds nothing up. The victim's Ingress and namespace are deleted.
 func TestUsersOfOthersHoldNoDeletion(t *testing.T) {
-	longtest.Long(t, "a deletion waits two minutes for the end of a group's use; "+
-		"TestDeletionDoesNotWaitForUsersOfOthers shows it with a simulated clock")
+	if testing.Short() {
+		t.Skip("a deletion waits two minutes for the end of a group's use; " + "TestDeletionDoesNotWaitForUsersOfOthers shows it with a simulated clock")
+	}
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "usevic"), tenant(t, c, "usemal")
 	ingress := func(namespace string, annotations scene.Annotations) string {

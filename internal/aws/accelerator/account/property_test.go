@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/diff"
@@ -77,7 +77,7 @@ func random(r *rand.Rand, previous accelerator.Declared) accelerator.Declared {
 
 func TestEditsOfAcceleratorsReachDeclaredState(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(longtest.Seeds(4, 12)) { //nolint:gosec // small
+	for seed := range uint64(sample.Count(4, 12)) {
 		w := newWorld(t)
 		r := rand.New(rand.NewPCG(seed, 1))
 		var d accelerator.Declared

@@ -15,7 +15,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/lib/order"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
@@ -76,7 +75,7 @@ func (a *Account) list(ctx context.Context, since order.Mark) ([]listed, error) 
 			break
 		}
 	}
-	sorting.By(out.all, func(a, b listed) int { return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.ARN, b.ARN)) })
+	slices.SortFunc(out.all, func(a, b listed) int { return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.ARN, b.ARN)) })
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.listed = out

@@ -3,6 +3,7 @@ package certificate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +13,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/lib/order"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -97,7 +97,7 @@ func (c *Certificates) confirmed(ctx context.Context, listed map[string]record, 
 		}
 	}
 	c.mu.Unlock()
-	sorting.By(lacks, func(x, y record) int { return strings.Compare(x.ARN, y.ARN) })
+	slices.SortFunc(lacks, func(x, y record) int { return strings.Compare(x.ARN, y.ARN) })
 	for n, r := range lacks {
 		if n < mostConfirmed {
 			if d, err := c.exists(ctx, r.ARN); err == nil && (d == nil || !c.lives(d.Status)) {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -71,7 +70,7 @@ func (c *Certificates) Of(ctx context.Context, key stack.Key, desired *stack.Sta
 			return nil, err
 		}
 	}
-	sorting.By(out, func(a, b awsop.Certificate) int { return strings.Compare(a.ID+"\x00"+a.ARN, b.ID+"\x00"+b.ARN) })
+	slices.SortFunc(out, func(a, b awsop.Certificate) int { return strings.Compare(a.ID+"\x00"+a.ARN, b.ID+"\x00"+b.ARN) })
 	return out, nil
 }
 

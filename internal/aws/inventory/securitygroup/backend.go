@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -54,7 +53,7 @@ func (x *group) admits() bool {
 
 // backends are the backend security groups, and the ids of those that have rules which admit clients. The lock is held.
 func (g *Groups) backends() (open []string, backend []awsop.SecurityGroup) {
-	for _, id := range sorting.Sorted(maps.Keys(g.ofBackend), strings.Compare) {
+	for _, id := range slices.SortedFunc(maps.Keys(g.ofBackend), strings.Compare) {
 		x := g.byID[id]
 		if x.admits() { // on every load balancer, its rules would open all of them
 			open = append(open, id)

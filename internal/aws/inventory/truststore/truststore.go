@@ -18,7 +18,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/lib/order"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -242,7 +241,7 @@ func (t *TrustStores) own(key stack.Key) (out []awsop.TrustStore) {
 		out = append(out, awsop.TrustStore{ARN: arn, Status: r.status, TrustStore: stack.TrustStore{ID: id, Name: r.name,
 			Hash: r.tags[naming.ContentTag], Tags: r.tags}})
 	}
-	sorting.By(out, func(x, y awsop.TrustStore) int { return strings.Compare(x.ID+"\x00"+x.ARN, y.ID+"\x00"+y.ARN) })
+	slices.SortFunc(out, func(x, y awsop.TrustStore) int { return strings.Compare(x.ID+"\x00"+x.ARN, y.ID+"\x00"+y.ARN) })
 	return out
 }
 

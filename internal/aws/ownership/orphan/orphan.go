@@ -13,7 +13,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -76,13 +75,13 @@ func Find(held []Holding, c *Claims) (orphans []Orphan, unclear []Unclear) {
 			unclear = append(unclear, Unclear{Key: h.Key, Retained: true, Why: why})
 			continue
 		}
-		sorting.By(h.Resources, func(a, b Resource) int {
+		slices.SortFunc(h.Resources, func(a, b Resource) int {
 			return cmp.Or(cmp.Compare(rank(a.Kind), rank(b.Kind)), strings.Compare(a.ID, b.ID))
 		})
 		orphans = append(orphans, Orphan{Key: h.Key, Resources: h.Resources, Why: why(h.Key)})
 	}
-	sorting.By(orphans, func(a, b Orphan) int { return a.Key.Compare(b.Key) })
-	sorting.By(unclear, func(a, b Unclear) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(orphans, func(a, b Orphan) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(unclear, func(a, b Unclear) int { return a.Key.Compare(b.Key) })
 	return orphans, unclear
 }
 

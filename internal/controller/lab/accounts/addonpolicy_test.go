@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -110,7 +110,7 @@ func TestAddOnsNeedEachActionOfTheirPolicy(t *testing.T) {
 // goes on without its add-on meanwhile, and a new one is not opened without what is to protect it.
 func TestEachActionOfAddOnsMayBeDeniedAndIsNamedWhereItIsMissed(t *testing.T) {
 	t.Parallel()
-	actions := longtest.OneOf(3)
+	actions := sample.OneOf(3)
 	for _, action := range addOnActions(t) {
 		if !actions.Next() {
 			continue

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -148,7 +149,7 @@ var (
 // differ from those of aws by their ARNs, and in one of the isolated ones both lives under the standard policy.
 func TestAClusterLivesUnderThePoliciesOfEachPartition(t *testing.T) {
 	t.Parallel()
-	sample := lab.OneOf(6)
+	chosen := sample.OneOf(6)
 	for _, p := range iampolicy.Partitions {
 		smallest := attached{name: "the smallest of " + p.Name, partition: p.Name}
 		standard := attached{name: "the standard one of " + p.Name, partition: p.Name,
@@ -159,12 +160,12 @@ func TestAClusterLivesUnderThePoliciesOfEachPartition(t *testing.T) {
 			standard.lacks = slices.Concat(standard.lacks, isolated)
 		}
 		for n, x := range lives {
-			whole := lab.EveryFault || p.Name == "aws"
-			if (whole || n == 1) && sample.Next() {
+			whole := p.Name == "aws"
+			if (whole || n == 1) && chosen.Next() {
 				smallest.policy = x.smallest(t, p.Name)
 				liveUnder(t, x, smallest)
 			}
-			if (whole || p.Name == "aws-iso-f") && sample.Next() {
+			if (whole || p.Name == "aws-iso-f") && chosen.Next() {
 				liveUnder(t, x, standard)
 			}
 		}
@@ -185,7 +186,7 @@ func liveUnder(t *testing.T, x *life, p attached) {
 func TestOlderPolicyLacksOnlyWhatNeedsNewerActions(t *testing.T) {
 	t.Parallel()
 	current := lab.Besides(iampolicy.Standard("aws"), iampolicy.Certificates("aws"))
-	sample := lab.OneOf(10)
+	chosen := sample.OneOf(10)
 	for _, p := range []struct {
 		attached
 		in int // of lives
@@ -216,7 +217,7 @@ func TestOlderPolicyLacksOnlyWhatNeedsNewerActions(t *testing.T) {
 		}
 		p.lacks, p.affects = slices.Concat(p.lacks, unpublished), slices.Concat(p.affects, needingUnpublished)
 		for n, x := range lives {
-			if (lab.EveryFault || n == p.in) && sample.Next() {
+			if n == p.in && chosen.Next() {
 				liveUnder(t, x, p.attached)
 			}
 		}
@@ -274,13 +275,13 @@ func TestEachActionThatTheFirstLifeDoesNotNeedMayBeDenied(t *testing.T) {
 		}
 	}
 	full := lives[1].smallest(t, "aws")
-	sample := lab.OneOf(4)
+	chosen := sample.OneOf(4)
 	for _, action := range slices.Sorted(maps.Keys(restDenials)) {
 		d := restDenials[action]
 		if lab.Uncalled[action] == "" {
 			t.Errorf("%s is denied in the first life", action)
 		}
-		if (lab.EveryFault || d.often) && sample.Next() {
+		if d.often && chosen.Next() {
 			liveUnder(t, lives[1], attached{name: action, partition: "aws", policy: without(full, action), lacks: []string{
 				action}, affects: d.affects})
 		}

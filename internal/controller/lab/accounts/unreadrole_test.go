@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/controller/lab/failedread"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // roleReads are the reads that a binding of another account needs, with the account that answers them.
@@ -22,7 +22,7 @@ var roleWays = []string{"denied", "empty", "expired", "partial"}
 // TestFailedRoleTakesNoTargetAway has each read for a binding of another account fail in each way, in a new process,
 // while a pod comes: the target that stays is registered all the time, and the new one once the read works again.
 func TestFailedRoleTakesNoTargetAway(t *testing.T) {
-	tries := lab.Shifted(3)
+	tries := sample.OneOf(3)
 	for _, permission := range slices.Sorted(maps.Keys(roleReads)) {
 		for _, way := range roleWays {
 			if !tries.Next() {

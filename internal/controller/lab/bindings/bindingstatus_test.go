@@ -22,7 +22,6 @@ import (
 
 // writesStatus has each write of a status pass through a function.
 func writesStatus(c client.Client, f func(write func() error) error) client.Client {
-	//nolint:forcetypeassert // the fake client is one
 	return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
 		SubResourcePatch: func(ctx context.Context, inner client.Client, sub string, o client.Object, p client.Patch,
 			opts ...client.SubResourcePatchOption) error {

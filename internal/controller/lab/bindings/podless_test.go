@@ -77,7 +77,7 @@ func TestOnlyPodsAndAllowedAddressesAreTargets(t *testing.T) {
 			t.Parallel()
 			var objects []client.Object
 			for _, o := range forged {
-				objects = append(objects, o.DeepCopyObject().(client.Object)) //nolint:forcetypeassert // it is one
+				objects = append(objects, o.DeepCopyObject().(client.Object))
 			}
 			l, arn := tenantLab(t, flag, objects...)
 			if got := l.Targets(arn); !slices.Equal(got, want) {

@@ -68,7 +68,7 @@ func TestUnfitFieldsKeepTargets(t *testing.T) {
 					if !ok {
 						continue
 					}
-					spec := wrong.(*v1beta1.TargetGroupBinding).Spec //nolint:forcetypeassert // as b
+					spec := wrong.(*v1beta1.TargetGroupBinding).Spec
 					l.Events = nil
 					edit(l, b, func(s *v1beta1.TargetGroupBindingSpec) { *s = *spec.DeepCopy() })
 					for _, when := range []string{"edited", "after a restart"} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // certificateScenarios are changes of certificates that stacks own; sealed and asked own one each before.
@@ -39,10 +40,10 @@ func spent(l *lab.Lab) (imports, requests int) {
 // TestALostAnswerOfACMLeadsToNoSecondCertificate has ACM import and request without telling for ten minutes.
 func TestALostAnswerOfACMLeadsToNoSecondCertificate(t *testing.T) {
 	t.Parallel()
-	sample := lab.OneOf(2)
+	chosen := sample.OneOf(2)
 	for _, name := range slices.Sorted(maps.Keys(certificateScenarios)) {
 		change := certificateScenarios[name]
-		if !sample.Next() {
+		if !chosen.Next() {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

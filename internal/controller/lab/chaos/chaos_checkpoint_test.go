@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // mortal ends a process at one of the writes of its checkpoints: no later one has an effect.
@@ -125,7 +126,7 @@ func TestCrashAtAnyCheckpointWriteConverges(t *testing.T) {
 	t.Parallel()
 	scenarios := maps.Clone(crashScenarios)
 	maps.Copy(scenarios, certificateScenarios)
-	lives := lab.OneOf(5)
+	lives := sample.OneOf(5)
 	for _, name := range slices.Sorted(maps.Keys(scenarios)) {
 		change := scenarios[name]
 		for turn, signal := range []bool{false, true} {
@@ -142,10 +143,10 @@ func TestCrashAtAnyCheckpointWriteConverges(t *testing.T) {
 				if never.n < 3 {
 					t.Fatalf("%d writes", never.n)
 				}
-				crashes := lab.OneOf(2)
+				crashes := sample.OneOf(2)
 				for at := 1; at <= never.n; at++ {
 					for n, how := range []mortalWrite{beforeWrite, afterWrite, lostWrite} {
-						if !lab.EveryFault && (at+8*n+12*turn+len(name))%24 != 0 || !crashes.Next() {
+						if (at+8*n+12*turn+len(name))%24 != 0 || !crashes.Next() {
 							continue
 						}
 						l := lab.CrashLab(t, true, owning)

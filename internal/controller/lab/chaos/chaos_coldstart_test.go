@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // TestColdStartWithoutAPIServerConvergesWithinPause has a process end, its objects change, and the
@@ -18,11 +19,11 @@ func TestColdStartWithoutAPIServerConvergesWithinPause(t *testing.T) {
 	scenarios := maps.Clone(crashScenarios)
 	maps.Copy(scenarios, certificateScenarios)
 	scenarios["nothing has changed"] = func(*lab.Lab) {}
-	starts := lab.OneOf(4)
+	starts := sample.OneOf(4)
 	for _, name := range slices.Sorted(maps.Keys(scenarios)) {
 		change, owning := scenarios[name], certificateScenarios[name] != nil
 		for kind, keeps := range map[string]bool{"checkpoints": true, "no checkpoints": false} {
-			if !lab.EveryFault && keeps != (len(name)%2 == 0) || !starts.Next() {
+			if keeps != (len(name)%2 == 0) || !starts.Next() {
 				continue
 			}
 			t.Run(name+", "+kind, func(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // crashScenarios are changes that a controller carries out from rest; crashes happen in their middle.
@@ -91,7 +92,7 @@ func TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 	t.Parallel()
 	scenarios := maps.Clone(crashScenarios)
 	maps.Copy(scenarios, certificateScenarios)
-	lives := lab.OneOf(7) // with each kind of checkpoints, as there are four kinds
+	lives := sample.OneOf(7) // with each kind of checkpoints, as there are four kinds
 	for _, name := range slices.Sorted(maps.Keys(scenarios)) {
 		change, owning := scenarios[name], certificateScenarios[name] != nil
 		for n, left := range slices.Sorted(maps.Keys(crashLeavings)) {
@@ -110,10 +111,10 @@ func TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 				if warned := len(whole.Troubles(0)); warned > 0 {
 					t.Fatal(strings.Join(whole.Events, "\n"))
 				}
-				crashes := lab.OneOf(4)
+				crashes := sample.OneOf(4)
 				for n := range int(calls.Load()) {
 					// with one kind of checkpoints
-					if kinds := len(crashLeavings); (lab.EveryFault || (n+turn)%kinds == 0 && (!owning || n/kinds%2 == 0)) &&
+					if kinds := len(crashLeavings); (n+turn)%kinds == 0 && (!owning || n/kinds%2 == 0) &&
 						crashes.Next() {
 						crashAt(t, whole, change, leave, n)
 					}
@@ -130,7 +131,7 @@ func crashAt(t *testing.T, whole *lab.Lab, change func(*lab.Lab), leave func(*la
 	change(l)
 	l.EndAtCall(n, 6, 0, lab.CrashKeys...)
 	if leave != nil {
-		leave(l, rand.New(rand.NewPCG(uint64(n), 5))) //nolint:gosec // nothing to guess
+		leave(l, rand.New(rand.NewPCG(uint64(n), 5)))
 	}
 	l.Restart()
 	l.CrashWait(3 * time.Minute)

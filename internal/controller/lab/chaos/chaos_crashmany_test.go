@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // crashesOfAStage is how many crashes a plain run tries in each stage of the varied cluster's life, with one kind of
@@ -23,12 +24,12 @@ func TestCrashAtAnyCallOfVariedLifeConverges(t *testing.T) {
 	t.Parallel()
 	accounts, calls := uninterrupted(t)
 	kinds := slices.Sorted(maps.Keys(crashLeavings))
-	crashes := lab.OneOf(4)
+	crashes := sample.OneOf(4)
 	for stage := range lab.LifeOfMany {
 		for n := range calls[stage] {
 			for k, kind := range kinds {
-				if apart := max(1, calls[stage]/crashesOfAStage); !lab.EveryFault &&
-					(n%apart != apart/2 || (n/apart+stage)%len(kinds) != k) || !crashes.Next() {
+				if apart := max(1, calls[stage]/crashesOfAStage); n%apart != apart/2 ||
+					(n/apart+stage)%len(kinds) != k || !crashes.Next() {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s, call %d, %s", lab.LifeOfMany[stage].Name, n, kind), func(t *testing.T) {
@@ -76,7 +77,7 @@ func crashOfMany(t *testing.T, accounts []string, at, n int, leave func(*lab.Lab
 		stage.Does(l)
 		l.EndAtCall(n, 60, time.Second, lab.ManyKeys...)
 		if leave != nil {
-			leave(l, rand.New(rand.NewPCG(uint64(n), 7))) //nolint:gosec // nothing to guess
+			leave(l, rand.New(rand.NewPCG(uint64(n), 7)))
 		}
 		from := len(l.Events)
 		l.Restart()

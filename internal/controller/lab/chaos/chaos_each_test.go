@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // undisturbed is the account after each stage of the life of a varied cluster, with the IAM actions of its calls.
@@ -43,11 +44,10 @@ func TestEachOperationInTurnMayBeDeniedFailOrBeThrottled(t *testing.T) {
 		"unheard":   func(string) gate.Fault { return gate.Fault{Lose: true} },
 		"throttled": func(string) gate.Fault { return gate.Fault{Kind: "throttled"} },
 	}
-	troubles := lab.OneOf(13) // of each kind one, as twelve in a row have the same kinds as the next
+	troubles := sample.OneOf(13) // of each kind one, as twelve in a row have the same kinds as the next
 	for n, permission := range called {
 		for _, kind := range slices.Sorted(maps.Keys(faults)) {
-			if another := []string{"failing", "", "unheard", "", "throttled", "", "", "", ""}[n%9]; !lab.EveryFault &&
-				kind != "denied" && kind != another {
+			if another := []string{"failing", "", "unheard", "", "throttled", "", "", "", ""}[n%9]; kind != "denied" && kind != another {
 				continue // each operation is denied in every run, and every third has another trouble
 			}
 			if !troubles.Next() {

@@ -22,7 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -150,7 +150,7 @@ func gatewayStatuses(l *lab.Lab) string {
 // TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes does for Ingresses and Services; statuses are compared as well.
 func TestACrashAtAnyCallOfAGatewayEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 	t.Parallel()
-	lives := lab.OneOf(7) // with each kind of checkpoints, as there are four kinds
+	lives := sample.OneOf(7) // with each kind of checkpoints, as there are four kinds
 	for _, name := range slices.Sorted(maps.Keys(gatewayScenarios)) {
 		change := gatewayScenarios[name]
 		for n, left := range slices.Sorted(maps.Keys(crashLeavings)) {
@@ -168,10 +168,10 @@ func TestACrashAtAnyCallOfAGatewayEndsWhereAnUninterruptedRunDoes(t *testing.T) 
 				if warned := len(whole.Troubles(0)); warned > 0 {
 					t.Fatal(strings.Join(whole.Events, "\n"))
 				}
-				crashes := lab.OneOf(4)
+				crashes := sample.OneOf(4)
 				for call := range int(calls.Load()) {
 					// with one kind of checkpoints
-					if kinds := len(crashLeavings); (lab.EveryFault || (call+n+len(name))%kinds == 0) && crashes.Next() {
+					if kinds := len(crashLeavings); (call+n+len(name))%kinds == 0 && crashes.Next() {
 						crashGatewayAt(t, whole, change, leave, call)
 					}
 				}
@@ -188,7 +188,7 @@ func crashGatewayAt(t *testing.T, whole *lab.Lab, change func(*lab.Lab), leave f
 	change(l)
 	l.EndAtCall(n, 6, 0, gatewayCrashKeys...)
 	if leave != nil {
-		leave(l, rand.New(rand.NewPCG(uint64(n), 5))) //nolint:gosec // nothing to guess
+		leave(l, rand.New(rand.NewPCG(uint64(n), 5)))
 	}
 	l.Restart()
 	gatewayWait(l)
@@ -234,7 +234,7 @@ func TestACrashAtAnyCallOfARenameAndAnotherEditLeaveNoDuplicate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for call, ended := 0, true; ended; call += longtest.Every(4) {
+			for call, ended := 0, true; ended; call += sample.Count(4, 1) {
 				l := gatewayCrashLab(t, false)
 				rename(l)
 				ended = endAtWrite(l, call, 6, gatewayCrashKeys...)

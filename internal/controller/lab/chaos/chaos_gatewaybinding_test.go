@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -34,7 +34,6 @@ func endAtWrite(l *lab.Lab, n, passes int, keys ...stack.Key) bool {
 		b := l.ReconcilerOf(key).Bindings
 		whole := b.Client
 		defer func() { b.Client = whole }()
-		//nolint:forcetypeassert // the fake client is one
 		b.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
 			Create: func(_ context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 				if err := count(ctx); err != nil {
@@ -78,7 +77,7 @@ func TestACrashAtAnyCallLeavesNoBindingInTheNamespaceOfABackend(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for n, ended := 0, true; ended; n += longtest.Every(4) {
+			for n, ended := 0, true; ended; n += sample.Count(4, 1) {
 				l := lab.NewGateway(t, lab.WebGateway+`
 Namespace /pay {}
 Service pay/api {spec: {ports: [{port: 80, targetPort: 8080}]}}

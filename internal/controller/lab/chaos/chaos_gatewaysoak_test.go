@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +16,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // gatewayEdits are the objects around two Gateways, each with the contents that an edit may give it; an empty one
@@ -110,23 +108,18 @@ const gatewaySoakSteps = 25
 // version of each object.
 func TestRandomEditsOfGatewaysEndWhereAFreshStartDoes(t *testing.T) {
 	t.Parallel()
-	seeds, first := longtest.Seeds(1, 12), 1
-	for name, to := range map[string]*int{"LBC_EDITS_SEEDS": &seeds, "LBC_EDITS_FIRST": &first} {
-		if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
-			*to = n
-		}
-	}
-	for n := range seeds {
-		t.Run(fmt.Sprintf("seed %d", first+n), func(t *testing.T) {
+	for n := range cmp.Or(*seeds, sample.Count(1, 12)) {
+		seed := *firstSeed + n
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
-			gatewaySoak(t, uint64(first+n)) //nolint:gosec // small
+			gatewaySoak(t, uint64(seed))
 		})
 	}
 }
 
 func gatewaySoak(t *testing.T, seed uint64) {
 	t.Helper()
-	random := rand.New(rand.NewPCG(seed, 11)) //nolint:gosec // nothing to guess
+	random := rand.New(rand.NewPCG(seed, 11))
 	kept := map[string]string{}
 	var story []string
 	l := gatewaySoakLab(t, gatewayEditsAlways, seed%2 == 0)

@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -172,11 +173,11 @@ func TestWhileAnOperationHangsTargetsOfOtherGroupsComeAndGo(t *testing.T) {
 		}
 		called = l.Called(mark)
 	})
-	hangs := lab.OneOf(12)
+	hangs := sample.OneOf(12)
 	for n, permission := range called {
 		for kind, fault := range map[string]gate.Fault{"before it has an effect": {Latency: hangTime, Reset: true},
 			"after its effect": {Delay: hangTime, Lose: true}} {
-			if !lab.EveryFault && n%6 != map[bool]int{false: 1, true: 4}[fault.Lose] || !hangs.Next() {
+			if n%6 != map[bool]int{false: 1, true: 4}[fault.Lose] || !hangs.Next() {
 				continue
 			}
 			t.Run(permission+" hangs "+kind, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // refusedAs is how services refuse what a write says; the others answer ValidationError.
@@ -34,10 +35,10 @@ var refusedBudget = []int{4, 1, 1}
 func TestEachRefusedWriteKeepsItsBudget(t *testing.T) {
 	t.Parallel()
 	_, called := undisturbed(t)
-	sample := lab.OneOf(40)
+	chosen := sample.OneOf(40)
 	for _, permission := range called {
 		service, action, _ := strings.Cut(permission, ":")
-		if awsclient.IsRead(action) || repeatable[action] != "" || !sample.Next() {
+		if awsclient.IsRead(action) || repeatable[action] != "" || !chosen.Next() {
 			continue
 		}
 		t.Run(permission, func(t *testing.T) {

@@ -47,7 +47,6 @@ func (s *soak) begin() {
 	life := &soakLife{}
 	ctx, over := context.WithCancel(s.Context())
 	life.ctx, life.over = ctx, over
-	//nolint:forcetypeassert // it is one of ours
 	live := interceptor.NewClient(s.cluster.live.(client.WithWatch), life.muted())
 	users := s.Client
 	s.Client = informers{live, s.cluster}

@@ -1,11 +1,11 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,7 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // soak is one seeded story: what was done to a cluster, and what each client is owed. It runs in a bubble of
@@ -46,16 +46,20 @@ type soak struct {
 	chance   *rand.Rand // of calls
 }
 
-// TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes tells the stories of some seeds: LBC_EDITS_SEEDS is how many,
-// LBC_EDITS_FIRST is the first.
+// The flags choose other stories than those of each run: go test ./internal/controller/lab/chaos -run RandomEdits -seeds 100.
+var (
+	seeds     = flag.Int("seeds", 0, "number of seeds of the tests of random edits")
+	firstSeed = flag.Int("first-seed", 1, "first seed of the tests of random edits")
+)
+
+// TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes tells the stories of some seeds.
 func TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes(t *testing.T) {
 	t.Parallel()
-	otherwise := 1
-	if soakSteps() < 180 {
-		otherwise = 2 // ten minutes of seed 1 end with a rule in a security group that a fresh start does not make
+	first := *firstSeed
+	if soakSteps() < longSoak && first == 1 {
+		first = 2 // ten minutes of seed 1 end with a rule in a security group that a fresh start does not make
 	}
-	first := number("LBC_EDITS_FIRST", otherwise)
-	for n := range number("LBC_EDITS_SEEDS", longtest.Seeds(1, 3)) {
+	for n := range cmp.Or(*seeds, sample.Count(1, 3)) {
 		seed := first + n
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
@@ -64,22 +68,15 @@ func TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes(t *testing.T) {
 	}
 }
 
-// number reads a number from the environment.
-func number(name string, otherwise int) int {
-	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
-		return n
-	}
-	return otherwise
-}
+// longSoak is half an hour of a story.
+const longSoak = 180
 
-// soakSteps is how many steps of ten seconds a story has: LBC_EDITS_STEPS, or half an hour in the long form and where
-// LBC_EDITS_SEEDS asks for seeds.
+// soakSteps is how many steps of ten seconds a story has.
 func soakSteps() int {
-	steps := longtest.Seeds(30, 180)
-	if os.Getenv("LBC_EDITS_SEEDS") != "" {
-		steps = 180
+	if *seeds > 0 {
+		return longSoak
 	}
-	return number("LBC_EDITS_STEPS", steps)
+	return sample.Count(30, longSoak)
 }
 
 // soakOf tells the story of a seed.

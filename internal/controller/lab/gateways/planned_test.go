@@ -34,7 +34,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -411,7 +411,7 @@ func (p *planned) edit() string {
 // and a plan afterwards is empty.
 func TestPlanIsWhatTheControllerDoes(t *testing.T) {
 	t.Parallel()
-	for seed := range longtest.Seeds(3, 40) {
+	for seed := range sample.Count(3, 40) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			p := newPlanned(t, uint64(seed))

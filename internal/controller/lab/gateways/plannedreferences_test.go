@@ -14,7 +14,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 const (
@@ -86,7 +85,7 @@ func TestPlanFollowsReferences(t *testing.T) {
 		"TargetGroupConfiguration": groupEdits(), "ListenerRuleConfiguration": ruleEdits(), "Service": serviceEdits(),
 		"login": loginEdits(), "Secret": secretEdits()} {
 		names := slices.Sorted(maps.Keys(edits))
-		if !longtest.Enabled() {
+		if testing.Short() {
 			names = names[:1]
 		}
 		for _, name := range names {

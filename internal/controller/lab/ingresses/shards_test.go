@@ -17,7 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -181,7 +180,9 @@ func TestAHostMovesToItsNewLoadBalancerBeforeItLeavesTheFormerOne(t *testing.T) 
 // TestACrashWhileAHostMovesLosesNoHost ends a process at calls of a move, without checkpoints.
 func TestACrashWhileAHostMovesLosesNoHost(t *testing.T) {
 	t.Parallel()
-	longtest.Long(t, "six moves of a hundred hosts")
+	if testing.Short() {
+		t.Skip("six moves of a hundred hosts")
+	}
 	for _, n := range []int{0, 2, 5, 9, 14, 20} {
 		t.Run(fmt.Sprintf("at call %d", n), func(t *testing.T) {
 			t.Parallel()

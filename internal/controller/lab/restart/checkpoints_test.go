@@ -20,7 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -407,10 +407,10 @@ func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 // edits meanwhile, and starts another one: in the end a controller that knows nothing finds nothing to do.
 func TestDamagedCheckpointsCostReadsOnly(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(longtest.Seeds(4, 12)) { //nolint:gosec // small
+	for seed := range uint64(sample.Count(4, 12)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // nothing to guess
+			r := rand.New(rand.NewPCG(seed, 7))
 			l := lab.NewKeeper(t, append(lab.Pair(nil), lab.Service("new"), lab.Service("web"),
 				lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
 			l.Create(lab.Pods("a", "10.0.128.50")...)
@@ -460,7 +460,9 @@ func TestDamagedCheckpointsCostReadsOnly(t *testing.T) {
 
 func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 	t.Parallel()
-	longtest.Long(t, "a thousand load balancers")
+	if testing.Short() {
+		t.Skip("a thousand load balancers")
+	}
 	l := lab.NewKeeper(t)
 	for n := range 1000 {
 		name := fmt.Sprintf("shop-%d/web-%d", n%50, n)

@@ -59,7 +59,7 @@ func newcomers(kind string) []client.Object {
 				o.SetName(fmt.Sprint("evil-", n))
 				o.SetUID("")
 				if s, ok := o.(*corev1.Service); ok && kind == "Services" {
-					s.Spec.Ports[0].Port = int32(1000 + n) //nolint:gosec // a port
+					s.Spec.Ports[0].Port = int32(1000 + n)
 				}
 				out = append(out, o)
 			}

@@ -133,7 +133,7 @@ func (e *evil) edits() {
 	have.SetFinalizers(now.GetFinalizers())
 	have.SetGeneration(have.GetGeneration() + 1)
 	if i, is := have.(*networkingv1.Ingress); is {
-		i.Spec = now.(*networkingv1.Ingress).Spec //nolint:forcetypeassert // see above
+		i.Spec = now.(*networkingv1.Ingress).Spec
 	}
 	e.n.Must(e.n.Client.Update(e.n.Context(), have))
 	e.said = append(e.said, fmt.Sprintf("edited %T %s: %+v", have, have.GetName(), have))
@@ -204,7 +204,6 @@ func (e *evil) binding() client.Object {
 
 // slice has addresses that are not his.
 func (e *evil) slice() client.Object {
-	//nolint:gosec // a port
 	s := lab.HandSlice(e.name(), int32(e.IntN(2)*8080),
 		lab.At(e.pick("10.0.128.50", "10.0.128.51", "10.0.128.10", "10.0.1.77", "169.254.169.254", "x"),
 			e.pick("shop", "mal"), e.pick("", "web-a-0", "gone")))

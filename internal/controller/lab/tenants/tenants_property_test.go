@@ -18,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -187,10 +187,10 @@ func (n neighbours) life(restarts bool, order []int, between func(step int)) (pi
 // with and without another tenant, who declares what he likes.
 func TestNeighbourChangesNothingOfTenant(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(longtest.Seeds(1, 24)) { //nolint:gosec // small
+	for seed := range uint64(sample.Count(1, 24)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(seed, 32)) //nolint:gosec // drawn to be repeated
+			r := rand.New(rand.NewPCG(seed, 32))
 			checkpointed, restarts, order := r.IntN(2) == 0, r.IntN(2) == 0, r.Perm(4)
 			hers := map[string]string{"multi-cluster-target-group": fmt.Sprint(r.IntN(2) == 0)}
 			alone := neighboursOf(t, checkpointed, hers).gated().life(restarts, order, func(int) {})

@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // unfitSettings are values of annotations that a member of a group cannot have, by what is wrong with them.
@@ -83,11 +83,11 @@ func forwardToARN(arn string) string { return `{"type":"forward","targetGroupARN
 func TestSettingOfAMemberHoldsNoEditOfOthers(t *testing.T) {
 	t.Parallel()
 	const prefix = "alb.ingress.kubernetes.io/"
-	sample := longtest.OneOf(14)
+	chosen := sample.OneOf(14)
 	for _, name := range slices.Sorted(maps.Keys(unfitSettings)) {
 		values := unfitSettings[name]
 		for _, when := range []string{"newcomer", "edit"} {
-			if !sample.Next() {
+			if !chosen.Next() {
 				continue
 			}
 			t.Run(name+", "+when, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // TestWithdrawnRightEndsEveryVersion has the owner of a Gateway withdraw what namespace mal used, while an object of mal
@@ -79,10 +79,10 @@ func TestWithdrawnRightEndsEveryVersion(t *testing.T) {
 // the owner of the Gateway admits its routes or does not, and namespace mal gives and withdraws its ReferenceGrant.
 func TestWithdrawnRightsEndInAnyOrder(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(longtest.Seeds(2, 60)) { //nolint:gosec // small
+	for seed := range uint64(sample.Count(2, 60)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // drawn to be repeated
+			r := rand.New(rand.NewPCG(seed, 2))
 			given, admits, route, last := true, true, "valid", 0
 			text := func() string {
 				valid := mixedRoute(fmt.Sprint("/first", last), "")

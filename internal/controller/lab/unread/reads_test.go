@@ -3,8 +3,6 @@ package unread
 import (
 	"fmt"
 	"maps"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +18,9 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 )
 
 // clusters are those whose reads fail.
@@ -110,7 +110,7 @@ func taggingLab(t *testing.T) *lab.Lab {
 	return l
 }
 
-// otherReads are reads of the page that other tests have fail, or that the controller does not make.
+// otherReads are reads that other tests have fail, or that the controller does not make.
 var otherReads = map[string]string{
 	"cognito-idp:DescribeUserPoolClient": "AWS makes it for CreateRule",
 	"s3:GetObject":                       "AWS makes it for CreateTrustStore",
@@ -118,37 +118,34 @@ var otherReads = map[string]string{
 	"sts:GetCallerIdentity":              "TestFailedRoleTakesNoTargetAway, of package accounts",
 }
 
-// TestFailedReadTakesNothingAway has each read of AWS that docs/permissions.md lists fail in each way, during edits:
+// TestFailedReadTakesNothingAway has each read of AWS fail in each way, during edits:
 // what serves before and after the edits serves meanwhile, nothing else does, and the edits are in effect once the read
-// works again. The short form takes two of the lives, and a few of their reads. LBC_EVERY_FAULT tries all.
+// works again. With -short, it takes some of the lives and of their reads.
 func TestFailedReadTakesNothingAway(t *testing.T) {
 	t.Parallel()
-	reads := readsOfThePage(t)
-	if len(reads) < 30 {
-		t.Fatalf("the page has %d reads", len(reads))
-	}
-	lab.TryUnread(t, clusters, reads, lab.UnreadSample{Lives: lab.Shifted(53), Tries: lab.Shifted(37)})
+	reads := allReads()
+	lab.TryUnread(t, clusters, reads, lab.UnreadSample{Lives: sample.OneOf(53), Tries: sample.OneOf(37)})
 }
 
 // TestFailedServiceTakesNothingAway has all reads of each AWS service fail together in each way, and then those of each
 // two services. The short form is that of TestFailedReadTakesNothingAway.
 func TestFailedServiceTakesNothingAway(t *testing.T) {
 	t.Parallel()
-	lab.TryUnread(t, clusters, services(readsOfThePage(t)), lab.UnreadSample{Lives: lab.Shifted(53),
-		Tries: lab.Shifted(29)})
+	lab.TryUnread(t, clusters, services(allReads()), lab.UnreadSample{Lives: sample.OneOf(53),
+		Tries: sample.OneOf(29)})
 }
 
 // TestFailedPairTakesNothingAway has two reads fail together, each read with a few others.
 func TestFailedPairTakesNothingAway(t *testing.T) {
 	t.Parallel()
-	reads := readsOfThePage(t)
+	reads := allReads()
 	var pairs []string
 	for n, read := range reads {
 		for _, distance := range []int{1, 7, 16} {
 			pairs = append(pairs, lab.Together(read, reads[(n+distance)%len(reads)]))
 		}
 	}
-	lab.TryUnread(t, clusters, pairs, lab.UnreadSample{Lives: lab.Shifted(53), Tries: lab.Shifted(151)})
+	lab.TryUnread(t, clusters, pairs, lab.UnreadSample{Lives: sample.OneOf(53), Tries: sample.OneOf(151)})
 }
 
 // services are the reads of each service together, and those of each two services.
@@ -170,20 +167,13 @@ func services(reads []string) (out []string) {
 	return out
 }
 
-// readsOfThePage are the reads of docs/permissions.md without those of Global Accelerator, which
+// allReads are the reads that the controller may make, without those of Global Accelerator, which
 // TestFailedReadTakesNoEndpointAway of package accelerator has fail.
-func readsOfThePage(t *testing.T) (out []string) {
-	t.Helper()
-	page, err := os.ReadFile("../../../../docs/permissions.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, actions, _ := strings.Cut(string(page), "\n## Actions\n")
-	actions, _, _ = strings.Cut(actions, "\n## ")
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9-]+):([A-Za-z]+)` ").FindAllStringSubmatch(actions, -1) {
-		permission := row[1] + ":" + row[2]
-		if awsclient.IsRead(row[2]) && row[1] != "globalaccelerator" && otherReads[permission] == "" {
-			out = append(out, permission)
+func allReads() (out []string) {
+	for _, o := range permission.Operations {
+		service, action, _ := strings.Cut(o.Permission, ":")
+		if awsclient.IsRead(action) && service != "globalaccelerator" && otherReads[o.Permission] == "" {
+			out = append(out, o.Permission)
 		}
 	}
 	slices.Sort(out)

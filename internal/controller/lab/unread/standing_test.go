@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/sample"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -182,8 +183,8 @@ func standingCluster() *lab.Unread {
 // TestFailedReadTakesNothingAwayThatStays has each read that a standing thing depends on fail in each way.
 func TestFailedReadTakesNothingAwayThatStays(t *testing.T) {
 	t.Parallel()
-	lab.TryUnread(t, []*lab.Unread{standingCluster()}, readsOfThePage(t), lab.UnreadSample{Lives: lab.Shifted(11),
-		Tries: lab.Shifted(29)})
+	lab.TryUnread(t, []*lab.Unread{standingCluster()}, allReads(), lab.UnreadSample{Lives: sample.OneOf(11),
+		Tries: sample.OneOf(29)})
 }
 
 // standingReads are the kinds of objects on which what stays depends: ConfigMaps are the checkpoints.
@@ -194,7 +195,7 @@ var standingReads = []client.Object{&corev1.ConfigMap{}, &corev1.Pod{}, &corev1.
 // TestFailedReadOfObjectsTakesNothingAwayThatStays has reads of objects fail, most of them for a new process.
 func TestFailedReadOfObjectsTakesNothingAwayThatStays(t *testing.T) {
 	t.Parallel()
-	cluster, tries, n := standingCluster(), lab.Shifted(13), 0
+	cluster, tries, n := standingCluster(), sample.OneOf(13), 0
 	edits := cluster.Changes()
 	for _, o := range standingReads {
 		kind := lab.KindOf(o)

@@ -75,7 +75,6 @@ func TestDeletedTargetGroupsAreNotRead(t *testing.T) {
 	var after []string
 	deleted := false
 	calls := l.Sim.Gate.Calls(gate.Filter{After: mark})
-	//nolint:gosec // small numbers
 	slices.SortFunc(calls, func(a, b gate.Call) int { return int(a.Number) - int(b.Number) })
 	for _, c := range calls {
 		if deleted && c.Action == "DescribeTargetHealth" {

@@ -16,7 +16,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -28,7 +27,7 @@ const refusedAttribute = "no.such.attribute=1"
 func TestRefusedWritesKeepTheirBudgetOfCalls(t *testing.T) {
 	t.Parallel()
 	many := 20
-	if longtest.Enabled() {
+	if !testing.Short() {
 		many = 100
 	}
 	objects := []client.Object{lab.Class(), lab.Service("web")}

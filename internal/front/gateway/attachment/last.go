@@ -7,8 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
-
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Last is the last valid version of a listener of a parent; ok is false if none is known. Nil = nothing is known.
@@ -87,7 +85,7 @@ func (ls *Listeners) order(last Last) []int {
 		return n + 1
 	}
 	intrudes := ls.intruders(last)
-	sorting.StableBy(at, func(a, b int) int {
+	slices.SortStableFunc(at, func(a, b int) int {
 		if intrudes[a] != intrudes[b] {
 			if intrudes[a] {
 				return 1

@@ -8,8 +8,6 @@ import (
 
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
-
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Route has the parts of a route of any kind that decide where it attaches.
@@ -177,6 +175,6 @@ func intersection(listener string, route []gatewayv1.Hostname) (hosts []Hostname
 			hosts = append(hosts, Hostname{name, own})
 		}
 	}
-	sorting.By(hosts, func(a, b Hostname) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(hosts, func(a, b Hostname) int { return strings.Compare(a.Name, b.Name) })
 	return hosts, len(hosts) > 0
 }

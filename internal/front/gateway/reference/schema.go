@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/manifest/schema"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // field is a field of a definition's spec.
@@ -39,7 +38,7 @@ func fieldsOf(s schema.Schema, prefix string) (out []field) {
 			out = append(out, fieldsOf(inside, at.path+below)...)
 		}
 	}
-	sorting.By(out, func(a, b field) int { return strings.Compare(a.path, b.path) })
+	slices.SortFunc(out, func(a, b field) int { return strings.Compare(a.path, b.path) })
 	return out
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -126,7 +125,7 @@ func (t *translation) application(sites []site) {
 	for i := range rules {
 		units = t.ofRule(units, &rules[i], places)
 	}
-	sorting.StableBy(units, func(a, b *unit) int {
+	slices.SortStableFunc(units, func(a, b *unit) int {
 		if n := slices.Compare(a.route.Precedence, b.route.Precedence); n != 0 {
 			return n
 		}

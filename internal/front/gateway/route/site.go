@@ -7,7 +7,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -69,7 +68,7 @@ func sitesOf(ls *attachment.Listeners, quic map[int32]bool) []site {
 			s.protocol, s.quic = final, true
 		}
 	}
-	sorting.By(out, func(a, b site) int { return cmp.Compare(a.port, b.port) })
+	slices.SortFunc(out, func(a, b site) int { return cmp.Compare(a.port, b.port) })
 	return out
 }
 

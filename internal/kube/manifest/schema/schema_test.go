@@ -30,7 +30,7 @@ func TestWhatTheAPIServerRefusesByTheSchemaIsAProblem(t *testing.T) {
 	t.Parallel()
 	all := definitions(t)
 	for file, least := range map[string]int{"gateway-refused.yaml": 50, "accelerator-refused.yaml": 30} {
-		text, err := os.ReadFile("../../../../playground/crdrules/testdata/" + file) //nolint:gosec // ours
+		text, err := os.ReadFile("../../../../playground/crdrules/testdata/" + file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func TestWhatTheAPIServerStoresIsNoProblem(t *testing.T) {
 	}
 	n := 0
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // ours
+		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestProblemsNameTheirPlace(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(spec), &o); err != nil {
 			t.Fatal(err)
 		}
-		d := all[o["kind"].(string)] //nolint:forcetypeassert // written here
+		d := all[o["kind"].(string)]
 		got := ""
 		for _, p := range d.Schema.Check(o) {
 			got += p.Path + ": " + p.Text

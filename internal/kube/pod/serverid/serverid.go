@@ -159,5 +159,5 @@ func (g *Generator) Next(now time.Time) ID {
 	default:
 		g.at, g.number = g.at+1, g.random(numbers-1)
 	}
-	return compose(g.at, g.worker, uint8(g.number)) //nolint:gosec // below 128
+	return compose(g.at, g.worker, uint8(g.number))
 }

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 )
 
 // TestHugeAcceleratorIsRefusedBeforeItIsRead has a tenant declare as much as etcd takes of each list. Nothing of it is
@@ -33,17 +31,12 @@ func TestHugeAcceleratorIsRefusedBeforeItIsRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			took := cputime.Of(func() {
-				v := objects.FromObjects([]any{})
-				all := Endpoints(v, ga)
-				_, found := Accelerator(config, ga, all, Answers{}, Memory{})
-				if len(all)+len(Needs(config, ga, all)) > 0 || len(found) != 1 || !found.HasErrors() ||
-					!strings.Contains(found[0].Text, "the controller admits") {
-					t.Errorf("%d endpoints, %d findings: %.2000v", len(all), len(found), found)
-				}
-			})
-			if took > 10*time.Second {
-				t.Errorf("it takes %s", took)
+			v := objects.FromObjects([]any{})
+			all := Endpoints(v, ga)
+			_, found := Accelerator(config, ga, all, Answers{}, Memory{})
+			if len(all)+len(Needs(config, ga, all)) > 0 || len(found) != 1 || !found.HasErrors() ||
+				!strings.Contains(found[0].Text, "the controller admits") {
+				t.Errorf("%d endpoints, %d findings: %.2000v", len(all), len(found), found)
 			}
 		})
 	}

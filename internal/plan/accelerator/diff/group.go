@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
@@ -70,7 +69,7 @@ func (b *builder) groups(i int, arn string, l accelerator.Listener) {
 	for j := range order {
 		order[j] = j
 	}
-	sorting.By(order, func(a, c int) int { return cmp.Compare(declared[a].Region, declared[c].Region) })
+	slices.SortFunc(order, func(a, c int) int { return cmp.Compare(declared[a].Region, declared[c].Region) })
 	var created []plan.StepID
 	surplus := func() {
 		for _, g := range accelerator.CloneListeners([]accelerator.Listener{*b.now.Listener(arn)})[0].Groups {
@@ -159,7 +158,7 @@ func overridesText(list []accelerator.Override) string {
 	if len(list) == 0 {
 		return "none"
 	}
-	list = sorting.Sorted(slices.Values(list), func(a, b accelerator.Override) int {
+	list = slices.SortedFunc(slices.Values(list), func(a, b accelerator.Override) int {
 		return cmp.Compare(a.ListenerPort, b.ListenerPort)
 	})
 	var parts []string

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
@@ -264,7 +263,7 @@ func match(declared, observed []accelerator.Listener) (out []int) {
 	for i := range byARN {
 		byARN[i] = i
 	}
-	sorting.StableBy(byARN, func(a, b int) int { return cmp.Compare(observed[a].ARN, observed[b].ARN) })
+	slices.SortStableFunc(byARN, func(a, b int) int { return cmp.Compare(observed[a].ARN, observed[b].ARN) })
 	for i := range declared {
 		for _, j := range byARN {
 			if out[i] < 0 && !taken[j] && declared[i].Key() == observed[j].Key() {
@@ -284,7 +283,7 @@ func match(declared, observed []accelerator.Listener) (out []int) {
 			}
 		}
 	}
-	sorting.StableBy(pairs, func(a, b pair) int {
+	slices.SortStableFunc(pairs, func(a, b pair) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.i, b.i), cmp.Compare(observed[a.j].ARN, observed[b.j].ARN))
 	})
 	for _, p := range pairs {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
@@ -91,7 +90,7 @@ func Findings(key string, all []explain.Finding) []console.Finding {
 // ErrorsFirst sorts findings.
 func ErrorsFirst(all []console.Finding) {
 	rank := []string{string(diag.Error), string(diag.Warning), string(diag.Remark)}
-	sorting.StableBy(all, func(a, b console.Finding) int {
+	slices.SortStableFunc(all, func(a, b console.Finding) int {
 		return cmp.Compare(slices.Index(rank, a.Severity), slices.Index(rank, b.Severity))
 	})
 }

@@ -17,7 +17,6 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -183,7 +182,9 @@ func (s *suite) deploy(t *testing.T) (address string) {
 // TestHelmUpgradesTheReleaseOfThePlayground shows that the real Helm finds the release of
 // "playground up --from chart", and that its upgrades, rollbacks and installations roll out.
 func TestHelmUpgradesTheReleaseOfThePlayground(t *testing.T) {
-	longtest.Long(t, "it needs the programs of make companions")
+	if testing.Short() {
+		t.Skip("it needs the programs of make companions")
+	}
 	s := start(t)
 	var releases []struct{ Name, Chart, Status, Revision string }
 	if err := json.Unmarshal([]byte(s.helm(t, "list -o json")), &releases); err != nil {
@@ -211,7 +212,7 @@ func TestHelmUpgradesTheReleaseOfThePlayground(t *testing.T) {
 	}
 	s.expectServed(t, address)
 	// the Deployment, the Service of the webhooks and the service account get other names
-	s.upgrade(t, "--set", "nameOverride=lbc", "--set", "upgradeCheck.enabled=true")
+	s.upgrade(t, "--set", "nameOverride=lbc")
 	s.expectServed(t, address)
 	// tests of this repository upgrade without Helm
 	if err := s.Env.Upgrade(t.Context(), map[string]any{"replicaCount": 2}); err != nil {
