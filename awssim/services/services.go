@@ -1,8 +1,7 @@
 // Package services is a simulated AWS account without a face: the services over one state, called as Go methods. It has
 // no HTTP, no data plane, no DNS server and no sign-in; package awssim adds these.
 //
-// lbc links this package to answer from account files. It needs nothing that awssim adds, and hack/importgraph tests
-// that it reaches none of it.
+// lbc links this package to answer from account files, and needs nothing that awssim adds.
 package services
 
 import (

@@ -22,7 +22,8 @@ func newLog(level zapcore.Level, to zapcore.WriteSyncer) logr.Logger {
 	encoder := zap.NewProductionEncoderConfig()
 	encoder.EncodeTime = zapcore.RFC3339TimeEncoder
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoder), zapcore.Lock(to), level)
-	return zapr.NewLogger(zap.New(zapcore.NewSamplerWithOptions(core, time.Second, 100, 100)))
+	sampled := zapcore.NewSamplerWithOptions(core, time.Second, 100, 100)
+	return zapr.NewLoggerWithOptions(zap.New(sampled), zapr.DPanicOnBugs(false))
 }
 
 // redirect has the standard library log through l: servers of net/http write there, a line for each TLS handshake that

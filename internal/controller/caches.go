@@ -120,8 +120,7 @@ func (c restrictedCache) List(ctx context.Context, list client.ObjectList, opts 
 }
 
 // apiClients are clients of the groups of the API that the controller calls besides its caches. client-go's clientset
-// would link, and make at every start, a client of each of some fifty groups. hack/importgraph tests that no package of
-// ours imports the clientset.
+// has a client of each of some fifty groups.
 type apiClients struct {
 	core          *corev1client.CoreV1Client
 	authorization *authorizationclient.AuthorizationV1Client

@@ -29,7 +29,9 @@ func metricsPage(c *config.Config, rc *rest.Config, hc *http.Client) (metricsser
 		}}
 		options.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
-	page, err := metricsserver.NewServer(options, rc, hc)
+	limited := rest.CopyConfig(rc) // anyone who reaches the port can cause a review
+	limited.QPS, limited.Burst, limited.RateLimiter = 5, 10, nil
+	page, err := metricsserver.NewServer(options, limited, hc)
 	if err != nil {
 		return nil, fmt.Errorf("serving metrics (--metrics-bind-addr): %w", err)
 	}

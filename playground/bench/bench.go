@@ -11,7 +11,6 @@ import (
 	"log"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -55,11 +54,6 @@ type Options struct {
 // end.
 const settled = 1500 * time.Millisecond
 
-// gcPercent is for the processes of the simulator and of the control plane, which run on the processors that the
-// controller uses: they collect garbage less often than Go does by default, so that what the rows measure is less of
-// them. The controller's process decides about its own.
-const gcPercent = 400
-
 // session is a running measurement.
 type session struct {
 	o        Options
@@ -97,7 +91,6 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 			chosen = slices.DeleteFunc(chosen, func(r row) bool { return r.kind == computeKind })
 		}
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	s := &session{o: o, exist: map[*population]int{}, requests: requestLog{filepath.Join(o.Dir, "logs", "requests.log")}}
 	defer s.close()
 	for _, r := range chosen {
@@ -139,7 +132,7 @@ func (s *session) open(ctx context.Context, pods, nodes int) (err error) {
 	started, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, ControlPlane: s.o.ControlPlane,
-		GCPercent: gcPercent, OnlyAPI: true, CRDs: s.o.Repo.CRDs(), Rights: s.o.Repo.Rights(), GatewayAPI: true,
+		OnlyAPI: true, CRDs: s.o.Repo.CRDs(), Rights: s.o.Repo.Rights(), GatewayAPI: true,
 		GlobalAccelerator: true, Requests: s.requests.path})
 	if err != nil {
 		return err

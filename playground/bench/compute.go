@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
-// computing is the program that measures rows of kind compute: what make build-bench puts into the directory of this
+// computing is the program that measures rows of kind compute: what make bench puts into the directory of this
 // program. The code that it measures would be 3 MB of the playground.
 func computing() (string, error) {
 	exe, err := os.Executable()
@@ -22,7 +22,7 @@ func computing() (string, error) {
 	}
 	program := filepath.Join(filepath.Dir(exe), "compute")
 	if repository.CheckBinary(program) != nil {
-		return "", fmt.Errorf("%s does not exist; run \"make build-bench\", then bin/bench/playground", program)
+		return "", fmt.Errorf("%s does not exist; run \"make bench\"", program)
 	}
 	return program, nil
 }

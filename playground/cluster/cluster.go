@@ -23,13 +23,11 @@ type Options struct {
 	Dir string // of the control plane: data, certificates, kubeconfigs, logs
 	// ControlPlane is the command that runs the control plane: see controlplane.Options.
 	ControlPlane []string
-	// GCPercent is how much garbage the control plane makes until it collects it; 0: what GOGC says.
-	GCPercent int
-	Network   *vnet.Network
-	Nodes     []node.Spec
-	Assign    func(node string) ([]netip.Addr, error)
-	Release   func(node string, addrs []netip.Addr) error
-	Firewall  vnet.Firewall // firewall of pods and nodes; nil: none
+	Network      *vnet.Network
+	Nodes        []node.Spec
+	Assign       func(node string) ([]netip.Addr, error)
+	Release      func(node string, addrs []netip.Addr) error
+	Firewall     vnet.Firewall // firewall of pods and nodes; nil: none
 	// CRDs is a directory whose *.yaml files are applied before Start returns; empty: none.
 	CRDs string
 	// Rights is a file or directory with the controller's ServiceAccount and what it may do; empty: none.
@@ -85,7 +83,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	began := time.Now()
 	c.Plane, err = controlplane.Start(ctx, controlplane.Options{Program: o.ControlPlane, Dir: o.Dir,
 		Progress: o.Progress, OnlyAPI: o.OnlyAPI, DualStack: o.DualStack, Emulated: o.Emulated, Requests: o.Requests,
-		Egress: o.Egress, GCPercent: o.GCPercent})
+		Egress: o.Egress})
 	if err != nil {
 		return nil, err
 	}

@@ -43,8 +43,6 @@ type Options struct {
 	// Egress is the Unix socket of a proxy, by HTTP CONNECT, through which the API server reaches kubelets and the
 	// addresses of Services; empty: it dials them itself.
 	Egress string
-	// GCPercent is how much garbage the child makes until it collects it, as GOGC; 0: what GOGC says.
-	GCPercent int
 }
 
 // ControlPlane is a running control plane.

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"io"
 	"maps"
 	"os"
@@ -260,24 +259,6 @@ func (b *Browser) Seen(method string) []string {
 		}
 	}
 	return found
-}
-
-// Screenshot returns the page as PNG, at a width and height in pixels.
-func (b *Browser) Screenshot(width, height int) []byte {
-	b.Helper()
-	b.Do("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1,
-		"mobile": false}, nil)
-	var shot struct{ Data []byte }
-	b.Do("Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
-	picture, err := png.Decode(bytes.NewReader(shot.Data))
-	if err != nil {
-		b.Fatal(err)
-	}
-	var small bytes.Buffer // Chromium compresses for speed
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, paletted(picture)); err != nil {
-		b.Fatal(err)
-	}
-	return small.Bytes()
 }
 
 // paletted is a picture in at most 256 colours: the most frequent ones that differ visibly, in place of the others the

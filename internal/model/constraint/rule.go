@@ -1,7 +1,6 @@
 // Package constraint has the tables of what AWS is certain to refuse, whatever the account contains: one table for
 // each field or combination. The compiler leaves out what the tables refuse, so that the command line and the
-// controller agree. Package example has refused values for each row. The simulator decides by itself; hack/constraints
-// sends each example to it. The package is pure.
+// controller agree. Package example has refused values for each row. The simulator decides by itself. The package is pure.
 package constraint
 
 import (

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -301,35 +299,4 @@ func TestAFailedReadKeepsWhatIsShownAndIsReported(t *testing.T) {
 	b.Eval(`document.querySelector("#fresh").click()`, nil)
 	b.Until(
 		`document.querySelector("#problem").innerText.includes("AWS does not answer") && document.querySelectorAll("#list a").length === 6`)
-}
-
-// TestScreenshots writes those of the documentation if LBC_SCREENSHOTS names a directory.
-func TestScreenshots(t *testing.T) {
-	dir := os.Getenv("LBC_SCREENSHOTS")
-	if dir == "" {
-		t.Skip("LBC_SCREENSHOTS names no directory: make screenshots does")
-	}
-	b, _ := open(t, account{24}, "")
-	for _, s := range []struct{ file, view, scheme, ready string }{
-		{"console-map.png", "#/", "light", `document.querySelector("[role=tree]")`},
-		{"console-map-dark.png", "#/", "dark", `document.querySelector("[role=tree]")`},
-		{"console-request.png", "#/lb/ingress.k8s.aws%3Ashop/request", "light", `document.querySelector("form")`},
-	} {
-		b.Scheme(s.scheme)
-		b.Eval(`location.hash = `+fmt.Sprintf("%q", s.view), nil)
-		b.Until(s.ready)
-		if strings.Contains(s.file, "request") {
-			b.Eval(
-				`(() => { const f = document.querySelector("form"); f.elements.request.value = "GET https://shop.example.com/checkout"; f.requestSubmit(); })()`, nil)
-			b.Until(`document.querySelector("ol.tried")`)
-		}
-		b.Eval(`document.activeElement.blur()`, nil)
-		png := b.Screenshot(1440, 880)
-		if len(png) > 200_000 {
-			t.Errorf("%s has %d bytes", s.file, len(png))
-		}
-		if err := os.WriteFile(filepath.Join(dir, s.file), png, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

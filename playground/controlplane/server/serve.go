@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"sync"
 
 	"github.com/k8s-lbc/lbc/playground/controlplane"
@@ -114,9 +113,6 @@ func (s *session) obey(ctx context.Context, r controlplane.Request) error {
 }
 
 func (s *session) start(ctx context.Context, r controlplane.Request) error {
-	if r.Options.GCPercent > 0 {
-		debug.SetGCPercent(r.Options.GCPercent)
-	}
 	cp := &controlPlane{options: *r.Options, creds: r.Credentials, report: func(failure error) {
 		s.send(controlplane.Message{Failed: failure.Error()})
 	}}

@@ -3,8 +3,7 @@
 // as the machine's. It has tests only.
 //
 // A run of the tests takes a part of the table. LBC_INTERRUPTION_RUNS=20 takes all of it so often, with and without
-// what the controller gives pods for their end; "make interruptions" does that, and "make interruptions-page" writes
-// its results into docs/benchmarks.md.
+// what the controller gives pods for their end; "make interruptions" does that, and prints the table.
 package interruption
 
 import (
