@@ -6,11 +6,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
@@ -40,7 +40,7 @@ func TestAContainerWithTheVariablesOfAnAgentIsOne(t *testing.T) {
 			c.Env = append(c.Env, corev1.EnvVar{Name: k, Value: v})
 		}
 		got, ok := agentOf(&corev1.Pod{}, c)
-		if ok != (tc.want != nil) || ok && cmp.Diff(*tc.want, got) != "" {
+		if ok != (tc.want != nil) || ok && !reflect.DeepEqual(*tc.want, got) {
 			t.Errorf("%s: %+v %t", name, got, ok)
 		}
 	}

@@ -67,7 +67,7 @@ func TestContainerPortsDecideWhatIsServed(t *testing.T) {
 		for i := range got {
 			got[i].start = nil
 		}
-		if d := cmp.Diff(c.want, got); d != "" {
+		if d := cmp.Diff(c.want, got, cmp.AllowUnexported(served{})); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
 	}

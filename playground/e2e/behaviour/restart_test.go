@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -148,29 +147,4 @@ func TestAControllerThatFindsEverythingInPlaceWritesNothing(t *testing.T) {
 	}
 	noneWrong(t, "traffic", traffic.Stop())
 	expectNoWarnings(t, c, ns)
-}
-
-// TestWhatATestAppliedGoesThoughItsControllerHasEnded shows that the harness removes what a test
-// applied even if the test lost its controller.
-func TestWhatATestAppliedGoesThoughItsControllerHasEnded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it is about the tests themselves")
-	}
-	c := cluster(t)
-	const ns = "bereft"
-	t.Run("a test whose controller ends", func(t *testing.T) {
-		c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
-		serve(t, c, ns, "web", "/")
-		c.LetControllerEnd()
-		if err := syscall.Kill(c.Env.ControllerPID(), syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		c.WaitFor(t, "the end of the controller", func(context.Context) error {
-			if c.Env.ControllerFailed() == nil {
-				return errors.New("it runs")
-			}
-			return nil
-		})
-	})
-	scene.WaitGone(t, c, scene.Marks(ns)...)
 }
