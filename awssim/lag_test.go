@@ -74,7 +74,7 @@ func refusals(t *testing.T, chance float64, seed uint64, n int) map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sim.Close() //nolint:errcheck // nothing runs
+	defer sim.Close()
 	b := &believer{sim, map[string]int{}}
 	for i := range n {
 		name := fmt.Sprint("web", i)

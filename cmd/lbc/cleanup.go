@@ -232,7 +232,6 @@ func (o *cleanupOptions) carryOut(ctx context.Context, l *remains, keys []stack.
 		return err
 	}
 	if !o.yes {
-		//nolint:errcheck // a question
 		fmt.Fprintf(out, "Delete this of cluster %s in %s? Only yes deletes it: ", l.account.Cluster, l.account.VPC)
 		answer, err := bufio.NewReader(in).ReadString('\n')
 		if strings.TrimSpace(answer) != "yes" {

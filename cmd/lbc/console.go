@@ -79,9 +79,8 @@ func (o *consoleOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	//nolint:errcheck // without a reader nothing can be done
 	fmt.Fprintf(out, "http://%s\n", l.Addr())
-	fmt.Fprintln(errOut, "lbc: the console is at the URL above; Ctrl-C ends it") //nolint:errcheck // a hint
+	fmt.Fprintln(errOut, "lbc: the console is at the URL above; Ctrl-C ends it")
 	return console.Serve(ctx, l, console.Handler(source))
 }
 

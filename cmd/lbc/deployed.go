@@ -60,7 +60,7 @@ func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer
 			err, flagsVariable)
 	case err != nil:
 		i.flagsUnread = err
-		fmt.Fprintf(errOut, "lbc: the controller's flags are unknown: %v\n", err) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: the controller's flags are unknown: %v\n", err)
 		return nil
 	case len(found) == 0 && enough:
 		return nil
@@ -83,7 +83,7 @@ func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer
 	if n := len(found) - 1; n > 0 {
 		line += fmt.Sprintf(", the first of %d Deployments of controllers", n+1)
 	}
-	fmt.Fprintln(errOut, line) //nolint:errcheck // a hint
+	fmt.Fprintln(errOut, line)
 	return nil
 }
 

@@ -112,7 +112,7 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 		return o.showLeader(ctx, out)
 	}
 	if err := addVariable(&o.config); err != nil {
-		fmt.Fprintf(errOut, "lbc: %v; doctor goes on without it\n", err) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: %v; doctor goes on without it\n", err)
 	}
 	cluster, err := clusterConfig(o.config.Kubeconfig, &o.reach)
 	if err != nil {
@@ -123,7 +123,7 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 		Wanted: checks.NeededBy(selected), Offline: o.offline, Role: o.role,
 		Policy: allNeeded,
 		Progress: func(pending []doctor.Source) {
-			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint
+			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending))
 		},
 	})
 	report := checks.Examine(&facts, selected)

@@ -78,11 +78,9 @@ func (o *doctorOptions) leaderReport(ctx context.Context, k client.Reader, now t
 	}
 	report := stored.With(leading(ctx, k, lease, now))
 	if o.format == "text" {
-		//nolint:errcheck // what follows fails, too
 		fmt.Fprintf(out, "report of the leader, unchanged since %s (%s ago); the leader examines once a minute\n",
 			stored.Changed.Format(time.RFC3339), stored.Age(now))
 		if stored.Omitted > 0 {
-			//nolint:errcheck // what follows fails, too
 			fmt.Fprintf(out, "%d findings are left out for the size of the ConfigMap\n", stored.Omitted)
 		}
 	}

@@ -330,7 +330,7 @@ func (o *explainOptions) input(ctx context.Context, src *source, object diag.Obj
 	}
 	var err error
 	if input.Targets, err = healthOf(ctx, src, r.Observed); err != nil {
-		fmt.Fprintf(errOut, "lbc: cannot read the health of targets: %v\n", err) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: cannot read the health of targets: %v\n", err)
 	}
 	return input
 }

@@ -35,7 +35,7 @@ func (b broken) Error() string {
 // sayBroken says which files are left out, and reports whether manifests are among them.
 func (s *source) sayBroken(errOut io.Writer) (manifests bool) {
 	for _, b := range s.broken {
-		fmt.Fprintf(errOut, "lbc: %v; the file is left out\n", b) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: %v; the file is left out\n", b)
 		manifests = manifests || !b.foreign
 	}
 	return manifests

@@ -54,6 +54,6 @@ const codeUnknownClass = "GatewayClassNotFound"
 // hint prints findings for commands whose output is not about files.
 func hint(errOut io.Writer, found []finding) {
 	for _, f := range found {
-		fmt.Fprintf(errOut, "lbc: %s: %s\n", f.Object, f.Message) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: %s: %s\n", f.Object, f.Message)
 	}
 }

@@ -328,13 +328,13 @@ func (d holdsDocument) text() string {
 		b.WriteString("Nothing is held.\n")
 	} else {
 		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "HELD\tUNTIL\tBY\tREASON") //nolint:errcheck // into memory
+		fmt.Fprintln(w, "HELD\tUNTIL\tBY\tREASON")
 		for _, h := range d.Holds {
 			until := h.Until.Format(time.RFC3339)
 			if h.Ended {
 				until += " (ended)"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", h.Scope, until, cmp.Or(h.By, "-"), h.Reason) //nolint:errcheck // into memory
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", h.Scope, until, cmp.Or(h.By, "-"), h.Reason)
 		}
 		_ = w.Flush()
 	}

@@ -88,6 +88,6 @@ func (o *planOptions) validFailOn() error {
 // sayTriggers lists why --fail-on fails.
 func sayTriggers(errOut io.Writer, triggers []impact.Trigger) {
 	for _, t := range triggers {
-		fmt.Fprintln(errOut, "lbc: --fail-on "+t.Text()) //nolint:errcheck // a hint
+		fmt.Fprintln(errOut, "lbc: --fail-on "+t.Text())
 	}
 }

@@ -149,7 +149,6 @@ func (i *inputs) limited() bool { return len(i.files) == 0 && i.fromCluster() &&
 // noteQuarantine notes that the last valid versions of invalid objects are not known.
 func (i *inputs) noteQuarantine(errOut io.Writer) {
 	if i.fromCluster() {
-		//nolint:errcheck // a hint
 		fmt.Fprintln(errOut, "\nlbc: the output is based on the present objects; a running controller uses the last valid "+
 			"version of an invalid object, which lbc does not know")
 	}

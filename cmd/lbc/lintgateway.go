@@ -246,7 +246,6 @@ func sayUnread(errOut io.Writer, all []unread) {
 	for _, kind := range slices.Sorted(maps.Keys(counted)) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", counted[kind], kind))
 	}
-	//nolint:errcheck // a hint
 	fmt.Fprintf(errOut, "lbc: objects on which no load balancer depends are not read: %s\n", strings.Join(kinds, ", "))
 }
 

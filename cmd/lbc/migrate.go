@@ -171,7 +171,7 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 		}
 	}
 	if found == 0 {
-		fmt.Fprintln(errOut, how.none) //nolint:errcheck // a hint
+		fmt.Fprintln(errOut, how.none)
 		return nil
 	}
 	got := how.translate(o, objects.New(src.snapshot))
@@ -180,7 +180,6 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 		return err
 	}
 	if o.format == "text" && o.report == "" {
-		//nolint:errcheck // a hint
 		fmt.Fprintf(errOut, "Found %d Ingress(es), %d Service(s), %d IngressClass(es), %d IngressClassParams\n", o.read[0],
 			o.read[1], o.read[2], o.read[3])
 	}

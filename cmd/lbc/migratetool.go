@@ -161,7 +161,7 @@ func (o *toolOptions) ofKubernetes(files []string, errOut io.Writer) (out []stri
 			return nil, err
 		}
 		if _, _, err := manifest.Decode(content, o.namespace); errors.Is(err, manifest.ErrForeign) {
-			fmt.Fprintf(errOut, "Skipping unrecognized resource in input: %s: %v\n", name, err) //nolint:errcheck // a hint
+			fmt.Fprintf(errOut, "Skipping unrecognized resource in input: %s: %v\n", name, err)
 			continue
 		}
 		out = append(out, name)
@@ -171,5 +171,5 @@ func (o *toolOptions) ofKubernetes(files []string, errOut io.Writer) (out []stri
 
 // complain prints an error under the name of the program.
 func complain(w io.Writer, cmd *cobra.Command, err error) {
-	fmt.Fprintf(w, "%s: %v\n", cmd.Name(), err) //nolint:errcheck // there is nowhere else to say it
+	fmt.Fprintf(w, "%s: %v\n", cmd.Name(), err)
 }

@@ -12,7 +12,7 @@ func TestColoursNeedATerminalThatShowsThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer device.Close() //nolint:errcheck // nothing is written
+	defer device.Close()
 	terminal := &screen{io.Discard}
 	for name, tt := range map[string]struct {
 		color, term, noColor string

@@ -113,7 +113,6 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	}
 	defer src.close()
 	if src.builtIn && o.format == "text" {
-		//nolint:errcheck // a hint
 		fmt.Fprintf(errOut, "lbc: planned in the simulator's built-in account (%s, cluster %s); --account, --kubeconfig or "+
 			"--context select another one\n\n", o.config.Region, o.config.ClusterName)
 	}

@@ -94,7 +94,7 @@ func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer,
 	}
 	err = cmp.Or(r.Write(f), f.Close())
 	if err == nil {
-		fmt.Fprintf(errOut, "lbc: recorded %d responses of AWS in %s\n", len(r.Exchanges), path) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: recorded %d responses of AWS in %s\n", len(r.Exchanges), path)
 	}
 	return err
 }

@@ -122,7 +122,7 @@ func (o *remainsOptions) survey(ctx context.Context, given func(string) bool, er
 		Wanted: checks.NeededBy([]checks.Check{{Needs: sources}}),
 		Policy: allNeeded,
 		Progress: func(pending []doctor.Source) {
-			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint
+			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending))
 		},
 	})
 	for _, s := range append([]doctor.Source{doctor.APIServer}, sources...) {

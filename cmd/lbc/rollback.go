@@ -170,7 +170,7 @@ func (o *rollbackOptions) uses(src *source, errOut io.Writer, d *rollbackDocumen
 	all := o.selected(src)
 	for i, p := range all {
 		if i > 0 && i%progressAt == 0 {
-			fmt.Fprintf(errOut, "lbc: looked at %d of %d objects\n", i, len(all)) //nolint:errcheck // a hint
+			fmt.Fprintf(errOut, "lbc: looked at %d of %d objects\n", i, len(all))
 		}
 		used, err := o.usesOf(src, p)
 		if err != nil {
@@ -347,7 +347,7 @@ func (o *rollbackOptions) plansOf(ctx context.Context, src *source, errOut io.Wr
 	}
 	defer src.close()
 	if !src.builtIn {
-		fmt.Fprintln(errOut, "lbc: reading the load balancers from AWS") //nolint:errcheck // a hint
+		fmt.Fprintln(errOut, "lbc: reading the load balancers from AWS")
 	}
 	all, err := (&planOptions{inputs: o.inputs}).everything(ctx, src)
 	if err != nil {

@@ -110,7 +110,7 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 			}
 		}
 		if warning := otherName(ctx, k, i.config.ClusterName); warning != "" {
-			fmt.Fprintln(errOut, "lbc: warning:", warning) //nolint:errcheck // a hint
+			fmt.Fprintln(errOut, "lbc: warning:", warning)
 		}
 		s.snapshot = &offline.Indexed{Snapshot: snapshot}
 		s.reader = &liveReader{Indexed: s.snapshot, read: func(namespace, name string) (*corev1.Secret, error) {
@@ -207,7 +207,7 @@ func (i *inputs) planner(s *source) offline.Planner {
 	return offline.Planner{Account: s.inventory, Config: &i.config, Cluster: s.cluster, References: !s.builtIn,
 		Progress: func(planned, of int) {
 			if planned > 0 && planned%progressAt == 0 {
-				fmt.Fprintf(s.errOut, "lbc: planned %d of %d load balancers\n", planned, of) //nolint:errcheck // a hint
+				fmt.Fprintf(s.errOut, "lbc: planned %d of %d load balancers\n", planned, of)
 			}
 		}}
 }

@@ -59,7 +59,6 @@ func unstorable(src *source) ([]finding, error) {
 func (s *source) sayUnstorable(errOut io.Writer) (some bool, err error) {
 	refused, err := unstorable(s)
 	for _, f := range refused {
-		//nolint:errcheck // a hint
 		fmt.Fprintf(errOut, "lbc: %s:%d: %s: %s (%s); %s\n", f.File, f.Line, f.Object, f.Message, f.Field, f.Remedy)
 	}
 	return len(refused) > 0, err

@@ -122,7 +122,7 @@ func (o *timelineOptions) show(ctx context.Context, t *timelineReader, now time.
 		return o.encode(out, timelineKind, d)
 	}
 	for _, text := range d.Unread {
-		fmt.Fprintf(errOut, "lbc: warning: %s\n", text) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: warning: %s\n", text)
 	}
 	if len(d.Entries) == 0 {
 		_, err := fmt.Fprintf(out, "No changes of %s are known since %s.%s\n", d.Object,

@@ -125,7 +125,7 @@ func (o *waitOptions) run(ctx context.Context, args []string, out, errOut io.Wri
 	}
 	if o.goal == forCurrent {
 		if err := o.settings(ctx, k, errOut); err != nil {
-			fmt.Fprintf(errOut, "lbc: warning: %v\n", err) //nolint:errcheck // a hint: the defaults decide what is managed
+			fmt.Fprintf(errOut, "lbc: warning: %v\n", err)
 		}
 	}
 	w := newWaiter(k, &o.config, kind, name, *o)
@@ -213,20 +213,19 @@ func (w *waiter) wait(ctx context.Context, out, errOut io.Writer, pause func(con
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case v.done:
-			fmt.Fprintln(out, v.text) //nolint:errcheck // to a screen
+			fmt.Fprintln(out, v.text)
 			return nil
 		case limited.Err() != nil:
-			//nolint:errcheck // to a screen
 			fmt.Fprintf(errOut, "lbc: %s is not %s after %s: %s. lbc doctor shows whether a controller runs; lbc explain "+
 				"shows more about the object.\n", w, w.goal, w.timeout, said)
 			return exitTimeout
 		case errors.As(v.ends, &no):
-			fmt.Fprintf(errOut, "lbc: %s\n", no.text) //nolint:errcheck // to a screen
+			fmt.Fprintf(errOut, "lbc: %s\n", no.text)
 			return exitInvalid
 		case v.ends != nil:
 			return v.ends
 		case v.text != said:
-			fmt.Fprintf(errOut, "lbc: %s: %s\n", w, v.text) //nolint:errcheck // progress
+			fmt.Fprintf(errOut, "lbc: %s: %s\n", w, v.text)
 			said = v.text
 		}
 		pause(limited, waitPause)

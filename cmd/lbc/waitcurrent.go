@@ -370,10 +370,9 @@ func (o *explainOptions) sayVersion(ctx context.Context, src *source, kind objec
 	w := newWaiter(src.kube, &o.config, kind, client.ObjectKey{Namespace: object.GetNamespace(), Name: object.GetName()},
 		waitOptions{goal: forCurrent})
 	if v := w.look(ctx); !v.done && v.ends == nil && v.text != notReadYet {
-		fmt.Fprintf(errOut, "lbc: the newest version of %s is not in effect: %s\n", w, v.text) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: the newest version of %s is not in effect: %s\n", w, v.text)
 	}
 	if why, _ := w.attended.missing(ctx, object.GetDeletionTimestamp() != nil); why != "" {
-		//nolint:errcheck // a hint
 		fmt.Fprintf(errOut, "lbc: no controller updates %s: %s. Statuses in the cluster are old; lbc doctor shows more.\n", w,
 			why)
 	}

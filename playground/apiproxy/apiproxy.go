@@ -121,7 +121,6 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Retry-After", fmt.Sprint(int(after.Seconds())))
 	}
 	w.WriteHeader(refused.code)
-	//nolint:errcheck // of a client that is gone
 	fmt.Fprintf(
 		w, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"reason":%q,"code":%d}`,
 		refused.message, refused.reason, refused.code)

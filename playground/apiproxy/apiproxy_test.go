@@ -31,7 +31,7 @@ func start(t *testing.T, chances ...float64) server {
 	events, open := make(chan string), &atomic.Int32{}
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if q.URL.Query().Get("watch") == "" {
-			fmt.Fprintf(w, "%s %s as %s", q.Method, q.URL, q.Header.Get("Authorization")) //nolint:errcheck // of a test
+			fmt.Fprintf(w, "%s %s as %s", q.Method, q.URL, q.Header.Get("Authorization"))
 			return
 		}
 		open.Add(1)
@@ -43,7 +43,7 @@ func start(t *testing.T, chances ...float64) server {
 				if !ok {
 					return
 				}
-				fmt.Fprintln(w, e) //nolint:errcheck // of a test
+				fmt.Fprintln(w, e)
 				w.(http.Flusher).Flush()
 			case <-q.Context().Done():
 				return
@@ -84,7 +84,7 @@ func (s server) ask(method, path string) (int, string, string) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	defer r.Body.Close() //nolint:errcheck // of a test
+	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		s.Fatal(err)
@@ -102,7 +102,7 @@ func (s server) watch() <-chan string {
 	lines := make(chan string)
 	go func() {
 		defer close(lines)
-		defer r.Body.Close() //nolint:errcheck // of a test
+		defer r.Body.Close()
 		for read := bufio.NewScanner(r.Body); read.Scan(); {
 			lines <- read.Text()
 		}

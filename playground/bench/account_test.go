@@ -20,7 +20,7 @@ func TestTheAccountHasAddressesForAllPods(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sim.Close() //nolint:errcheck // nothing runs
+	defer sim.Close()
 	if n < crowd*podsOfCrowd || len(f.Cluster.Nodes)*podsPerNode < n {
 		t.Errorf("%d nodes for %d pods", len(f.Cluster.Nodes), n)
 	}

@@ -137,7 +137,7 @@ func (c *controller) work() (work, error) {
 	if err != nil {
 		return w, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	for s := bufio.NewScanner(resp.Body); s.Scan(); {
 		line := s.Text()
 		i := strings.LastIndexByte(line, ' ')

@@ -45,7 +45,7 @@ func (l requestLog) since(mark int64) (writes, reads map[string]int, next int64,
 	if err != nil {
 		return nil, nil, mark, fmt.Errorf("read the record of Kubernetes requests: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	if _, err := f.Seek(mark, io.SeekStart); err != nil {
 		return nil, nil, mark, fmt.Errorf("read the record of Kubernetes requests from byte %d on: %w", mark, err)
 	}

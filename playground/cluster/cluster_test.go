@@ -180,7 +180,7 @@ func (s *story) get(to netip.AddrPort) (standin.Answer, error) {
 	if err != nil {
 		return answer, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to the end below
+	defer resp.Body.Close()
 	return answer, json.NewDecoder(resp.Body).Decode(&answer)
 }
 

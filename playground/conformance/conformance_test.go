@@ -217,7 +217,7 @@ func runSuite(t *testing.T, o order, logPath string) (map[string]Outcome, time.D
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close() //nolint:errcheck // the child writes it
+	defer log.Close()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

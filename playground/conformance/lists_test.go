@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"sigs.k8s.io/gateway-api/conformance/utils/suite"
-	"sigs.k8s.io/gateway-api/pkg/features"
 )
 
 // profiles are those of the suite that concern load balancers.
@@ -26,16 +25,4 @@ func load(t *testing.T) Lists {
 		t.Fatal(err)
 	}
 	return l
-}
-
-// declared are all features of a run.
-func declared(r Run) suite.FeaturesSet {
-	set := suite.FeaturesSet{}
-	for _, f := range r.Features {
-		set.Insert(features.FeatureName(f))
-	}
-	for _, p := range r.Profiles {
-		set = set.Union(profiles[p].CoreFeatures)
-	}
-	return set
 }

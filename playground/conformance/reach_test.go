@@ -100,7 +100,7 @@ func TestTheSuitesClientsReachItsBackendsThroughLoadBalancers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close() //nolint:errcheck // the test's end
+		defer conn.Close()
 		var got string
 		err = errors.Join(websocket.Message.Send(conn, "hello"), websocket.Message.Receive(conn, &got))
 		if err != nil || got != "hello" {

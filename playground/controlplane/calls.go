@@ -68,7 +68,7 @@ type calls struct {
 // listen takes messages until the child ends.
 func (c *calls) listen() {
 	defer close(c.ended)
-	defer c.messages.Close() //nolint:errcheck // only read
+	defer c.messages.Close()
 	for decoder := json.NewDecoder(c.messages); ; {
 		var m Message
 		if decoder.Decode(&m) != nil {

@@ -100,12 +100,12 @@ func (cp *ControlPlane) launch(program []string, progress func(component string)
 	if err != nil {
 		return err
 	}
-	defer in.Close() //nolint:errcheck // the child's, if it has started
+	defer in.Close()
 	messages, out, err := os.Pipe()
 	if err != nil {
 		return errors.Join(err, requests.Close())
 	}
-	defer out.Close() //nolint:errcheck // the same
+	defer out.Close()
 	cp.calls = &calls{requests: requests, messages: messages, progress: progress, ended: make(chan struct{}),
 		waiting: map[int]chan Message{}}
 	if cp.child, err = process.Start(process.Options{Path: program[0], Args: program[1:], Env: os.Environ(),

@@ -82,7 +82,7 @@ func Run(ctx context.Context, s Simulator, o Options, target string, streams Str
 		}
 		return &ExitError{code, err}
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end or given up
+	defer resp.Body.Close()
 	return t.finish(resp)
 }
 
@@ -164,7 +164,6 @@ func (t *transfer) traced(ctx context.Context) context.Context {
 	if !t.options.Verbose {
 		return ctx
 	}
-	//nolint:errcheck // a terminal
 	line := func(format string, args ...any) { fmt.Fprintf(t.streams.Err, format+"\n", args...) }
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) { line("* Connected to %s", i.Conn.RemoteAddr()) },
@@ -197,7 +196,7 @@ func (t *transfer) finish(resp *http.Response) error {
 			if err != nil {
 				return &ExitError{23, err}
 			}
-			defer f.Close() //nolint:errcheck // the copy below returns the error
+			defer f.Close()
 			out = f
 		}
 		if _, err := io.Copy(out, resp.Body); err != nil {

@@ -310,7 +310,7 @@ func (r replica) leads(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
 		if name, value, _ := strings.Cut(lines.Text(), "} "); strings.HasPrefix(name, "leader_election_master_status{") {

@@ -67,13 +67,13 @@ func (e *egress) serve(isWebhooks func(context.Context, netip.AddrPort) (bool, e
 				http.Error(w, err.Error(), http.StatusBadGateway)
 				return
 			}
-			defer backend.Close() //nolint:errcheck // nothing is lost that was to be sent
+			defer backend.Close()
 			client, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				logger.Printf("egress: %v", err)
 				return
 			}
-			defer client.Close() //nolint:errcheck // as above
+			defer client.Close()
 			if _, err := io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n"); err == nil {
 				join(client, backend)
 			}

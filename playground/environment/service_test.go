@@ -49,7 +49,7 @@ func proxied(t *testing.T, socket, method, address string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // only read
+	defer c.Close()
 	// as an API server asks
 	if _, err := fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", method, address); err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func proxied(t *testing.T, socket, method, address string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return resp.Status
 	}

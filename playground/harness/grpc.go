@@ -37,7 +37,7 @@ func (c *Cluster) Call(ctx context.Context, target, host string, headers ...stri
 	if err != nil {
 		return CallResponse{}, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return CallResponse{}, err

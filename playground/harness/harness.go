@@ -276,7 +276,7 @@ func (o Options) environment(dir string, root repository.Root) (_ environment.Op
 		if err != nil {
 			return options, err
 		}
-		defer f.Close() //nolint:errcheck // only read
+		defer f.Close()
 		file, err := seed.Load(f)
 		if err != nil {
 			return options, fmt.Errorf("%s: %w", o.Account, err)

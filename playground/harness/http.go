@@ -51,7 +51,7 @@ func (c *Cluster) Get(ctx context.Context, target, host string, headers ...strin
 	if err != nil {
 		return Response{}, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return Response{}, err

@@ -68,7 +68,7 @@ func (r *requests) Call(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (g *grpcStreams) Call(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, g.lasts+timeout)
 	defer cancel()
 	in, out := io.Pipe()
-	defer out.Close() //nolint:errcheck // of a pipe
+	defer out.Close()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url, in)
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func (g *grpcStreams) Call(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return errors.New(resp.Status)
 	}
@@ -176,7 +176,7 @@ func (w *webSockets) Call(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // its end is not what is measured
+	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	if err := conn.SetDeadline(time.Now().Add(w.lasts + timeout)); err != nil {
@@ -250,7 +250,7 @@ func (d *datagrams) Call(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // nothing is buffered
+	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	answer := make([]byte, 64<<10)

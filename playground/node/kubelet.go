@@ -80,7 +80,7 @@ func (f *Fleet) containerLogs(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	defer log.Close() //nolint:errcheck // only read
+	defer log.Close()
 	w.Header().Set("Content-Type", "text/plain")
 	w.WriteHeader(http.StatusOK)
 	from, flush := io.Reader(log), http.NewResponseController(w).Flush

@@ -44,7 +44,7 @@ func get(t *testing.T, c corev1.Container, images []StandIn, port uint16) (int, 
 	if err != nil {
 		return 0, err.Error()
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -82,7 +82,7 @@ func Start(o Options) (*Process, error) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer close(p.done)
-		defer log.Close() //nolint:errcheck // only appended to; the child wrote it
+		defer log.Close()
 		err := command.Start()
 		started <- err
 		if err == nil {
@@ -176,7 +176,7 @@ func tail(path string, begins int64, n int) string {
 	if err != nil {
 		return err.Error()
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	if info, err := f.Stat(); err == nil {
 		begins = max(begins, info.Size()-limit)
 	}
@@ -220,7 +220,7 @@ func FreeAddresses(n int) ([]string, error) {
 			last = err
 			continue
 		}
-		defer l.Close() //nolint:errcheck // without connections; held until all are found
+		defer l.Close()
 		if all = append(all, l.Addr().String()); len(all) == n {
 			return all, nil
 		}
@@ -235,7 +235,7 @@ func nextPort(path string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close() //nolint:errcheck // written or not
+	defer f.Close()
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 		return 0, err
 	}

@@ -35,7 +35,7 @@ func (r *relay) connections(l net.Listener, f Forward) {
 }
 
 func (r *relay) connection(client net.Conn, f Forward) {
-	defer client.Close() //nolint:errcheck // it ends here
+	defer client.Close()
 	dialer := net.Dialer{Timeout: dialTimeout}
 	target, err := dialer.DialContext(r.ctx, "tcp", f.To.String())
 	if f.At == nameServer {
@@ -45,7 +45,7 @@ func (r *relay) connection(client net.Conn, f Forward) {
 		_ = client.(*net.TCPConn).SetLinger(0) // the client sees a reset
 		return
 	}
-	defer target.Close() //nolint:errcheck // it ends here
+	defer target.Close()
 	end := context.AfterFunc(r.ctx, func() {
 		_ = client.Close()
 		_ = target.Close()
@@ -105,7 +105,7 @@ func (r *relay) datagrams(c net.PacketConn, f Forward) {
 
 // answers carries what comes back to a client.
 func answers(to net.PacketConn, from net.Conn, client net.Addr) {
-	defer from.Close() //nolint:errcheck // it ends here
+	defer from.Close()
 	buf := make([]byte, longest)
 	for {
 		_ = from.SetReadDeadline(time.Now().Add(silence))
@@ -152,7 +152,7 @@ func exchange(ctx context.Context, server netip.AddrPort, query []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close() //nolint:errcheck // it ends here
+	defer c.Close()
 	end := context.AfterFunc(ctx, func() { _ = c.Close() })
 	defer end()
 	if _, err := c.Write(query); err != nil {

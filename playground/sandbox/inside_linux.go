@@ -136,7 +136,7 @@ func loopbackUp() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd) //nolint:errcheck // nothing was written
+	defer unix.Close(fd)
 	lo, err := unix.NewIfreq("lo")
 	if err != nil {
 		return err
@@ -184,14 +184,14 @@ func open(o order) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer c.Close() //nolint:errcheck // the file has a descriptor of its own
+		defer c.Close()
 		return c.(*net.UDPConn).File()
 	}
 	l, err := net.Listen("tcp", o.Address)
 	if err != nil {
 		return nil, err
 	}
-	defer l.Close() //nolint:errcheck // the file has a descriptor of its own
+	defer l.Close()
 	return l.(*net.TCPListener).File()
 }
 

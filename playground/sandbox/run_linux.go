@@ -40,7 +40,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
+	defer os.RemoveAll(dir)
 	for name, content := range map[string]string{"resolv.conf": "nameserver 127.0.0.1\noptions timeout:20 attempts:2\n",
 		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
@@ -117,8 +117,8 @@ func startIn(o Options, dir string, flags uintptr) (*exec.Cmd, *net.UnixConn, er
 		return nil, nil, err
 	}
 	ours, theirs := os.NewFile(uintptr(pair[0]), "controls"), os.NewFile(uintptr(pair[1]), "controls")
-	defer ours.Close()   //nolint:errcheck // the connection has a descriptor of its own
-	defer theirs.Close() //nolint:errcheck // so has the child
+	defer ours.Close()
+	defer theirs.Close()
 	child := exec.Command(self, append([]string{dir}, o.Command...)...)
 	child.Args[0], child.Env = marker, o.Environ
 	child.Stdin, child.Stdout, child.Stderr = o.Stdin, o.Stdout, o.Err
@@ -274,7 +274,7 @@ func (r *relay) add(f Forward) error {
 	if err != nil {
 		return fmt.Errorf("open %s %s: %w", f.Network, f.At, err)
 	}
-	defer file.Close() //nolint:errcheck // the socket has a descriptor of its own
+	defer file.Close()
 	if f.Network == "udp" {
 		c, err := net.FilePacketConn(file)
 		if err != nil {

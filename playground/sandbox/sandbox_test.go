@@ -48,7 +48,7 @@ func probe(args []string) int {
 			fmt.Println(err)
 			return 1
 		}
-		defer resp.Body.Close() //nolint:errcheck // only read
+		defer resp.Body.Close()
 		_, _ = io.Copy(os.Stdout, resp.Body)
 	case "ask":
 		c, err := net.Dial("udp", args[1])
@@ -99,7 +99,7 @@ func fetch(url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return string(body), err
 }
@@ -115,7 +115,7 @@ func run(ctx context.Context, t *testing.T, o Options, args ...string) (int, str
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close() //nolint:errcheck // read below
+	defer out.Close()
 	if o.Command == nil {
 		o.Command = append([]string{self}, args...)
 	}

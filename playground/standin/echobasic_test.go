@@ -105,7 +105,7 @@ func TestTheConformanceImageEchoesWebSocketMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // the test's end
+	defer c.Close()
 	var got string
 	if err := websocket.Message.Send(c, "hello"); err != nil {
 		t.Fatal(err)

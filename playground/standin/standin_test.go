@@ -70,7 +70,7 @@ func TestShutdownLetsARequestInFlightFinishAndRefusesNewOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // end of the test
+	defer conn.Close()
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\nX-Delay: 300ms\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestTheUDPServerAnswersWithThePodsName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // end of the test
+	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func (d Dir) Running() (Endpoints, error) {
 	if err != nil {
 		return Endpoints{}, fmt.Errorf("open the lock: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
 	if err == nil {
 		return Endpoints{}, &NotRunningError{d}

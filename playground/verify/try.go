@@ -46,7 +46,7 @@ func Try(ctx context.Context, transport *http.Transport, dial Dialer, r Request)
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read below
+	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 200))
 	if err != nil {
 		return fmt.Errorf("%s, then: %w", resp.Status, err)

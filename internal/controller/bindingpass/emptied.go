@@ -276,7 +276,7 @@ func (b *Reconciler) leadsNowhere(ctx context.Context, svc *corev1.Service, port
 // selects is a hash of what decides which endpoints a port of a Service has. It is never 0.
 func selects(svc *corev1.Service, port corev1.ServicePort) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s %s %s %s", labels.Set(svc.Spec.Selector), //nolint:errcheck // a hash
+	fmt.Fprintf(h, "%s %s %s %s", labels.Set(svc.Spec.Selector),
 		port.TargetPort.String(), port.Protocol, port.Name)
 	return h.Sum64() | 1
 }

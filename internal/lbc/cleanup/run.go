@@ -38,7 +38,7 @@ func (a *Account) Delete(ctx context.Context, key stack.Key, out io.Writer) erro
 	say := func(format string, values ...any) {
 		if text := fmt.Sprintf(format, values...); !said[text] {
 			said[text] = true
-			fmt.Fprintln(out, text) //nolint:errcheck // progress
+			fmt.Fprintln(out, text)
 		}
 	}
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {

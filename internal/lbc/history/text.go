@@ -16,7 +16,7 @@ const timeFormat = "2006-01-02T15:04:05Z"
 func Text(all []timeline.Entry) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TIME\tWHAT\tOBJECT\tBY\tTEXT") //nolint:errcheck // into memory
+	fmt.Fprintln(w, "TIME\tWHAT\tOBJECT\tBY\tTEXT")
 	for _, e := range all {
 		text := e.Text
 		switch {
@@ -28,11 +28,10 @@ func Text(all []timeline.Entry) string {
 		if e.RequestID != "" {
 			text += " [" + e.RequestID + "]"
 		}
-		//nolint:errcheck // into memory
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Time.UTC().Format(timeFormat), e.Kind, shown(e.Object), shown(e.By),
 			shown(text))
 		for _, s := range e.Steps {
-			fmt.Fprintf(w, "\t\t\t\t  %s\n", shown(s)) //nolint:errcheck // into memory
+			fmt.Fprintf(w, "\t\t\t\t  %s\n", shown(s))
 		}
 	}
 	_ = w.Flush()

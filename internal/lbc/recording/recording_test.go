@@ -35,7 +35,7 @@ func ask(t *testing.T, d sdkhttp.Doer, host, target, body string) (string, error
 	if err != nil {
 		return "", err
 	}
-	defer res.Body.Close() //nolint:errcheck // in memory
+	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	return string(text), err
 }

@@ -5,17 +5,12 @@ package testbrowser
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"image"
-	"image/color"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -259,43 +254,6 @@ func (b *Browser) Seen(method string) []string {
 		}
 	}
 	return found
-}
-
-// paletted is a picture in at most 256 colours: the most frequent ones that differ visibly, in place of the others the
-// nearest of them.
-func paletted(picture image.Image) *image.Paletted {
-	area, count := picture.Bounds(), map[color.Color]int{}
-	for y := area.Min.Y; y < area.Max.Y; y++ {
-		for x := area.Min.X; x < area.Max.X; x++ {
-			count[picture.At(x, y)]++
-		}
-	}
-	all := slices.SortedFunc(maps.Keys(count), func(a, b color.Color) int {
-		return cmp.Or(count[b]-count[a], cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)))
-	})
-	near := func(a, b color.Color) bool {
-		r, g, u, _ := a.RGBA()
-		x, y, z, _ := b.RGBA()
-		far := func(v, w uint32) bool { return max(v, w)-min(v, w) > 8<<8 }
-		return !far(r, x) && !far(g, y) && !far(u, z)
-	}
-	var palette color.Palette
-	for _, c := range all {
-		if len(palette) < 256 && !slices.ContainsFunc(palette, func(p color.Color) bool { return near(p, c) }) {
-			palette = append(palette, c)
-		}
-	}
-	index := map[color.Color]uint8{}
-	for _, c := range all {
-		index[c] = uint8(palette.Index(c))
-	}
-	out := image.NewPaletted(area, palette)
-	for y := area.Min.Y; y < area.Max.Y; y++ {
-		for x := area.Min.X; x < area.Max.X; x++ {
-			out.SetColorIndex(x, y, index[picture.At(x, y)])
-		}
-	}
-	return out
 }
 
 // Scheme has the page shown in a colour scheme, light or dark.

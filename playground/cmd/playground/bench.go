@@ -73,7 +73,7 @@ func (b *benchmark) run(ctx context.Context, s *settings, out, progress io.Write
 	options := bench.Options{
 		Repo: root, ControllerArgs: b.controllerArgs, Endpoint: b.endpoint, Rows: b.rows, Latency: b.latency,
 		Timeout:  b.timeout,
-		Progress: func(text string) { fmt.Fprintln(progress, text) }, //nolint:errcheck // a terminal
+		Progress: func(text string) { fmt.Fprintln(progress, text) },
 	}
 	if options.ControlPlane, err = controlPlane(); err != nil {
 		return err
@@ -97,7 +97,7 @@ func (b *benchmark) run(ctx context.Context, s *settings, out, progress io.Write
 	}
 	defer func() {
 		if b.keep || err != nil && ctx.Err() == nil {
-			fmt.Fprintf(progress, "The logs are in %s.\n", filepath.Join(options.Dir, "logs")) //nolint:errcheck // a terminal
+			fmt.Fprintf(progress, "The logs are in %s.\n", filepath.Join(options.Dir, "logs"))
 			return
 		}
 		_ = os.RemoveAll(options.Dir)
@@ -108,7 +108,7 @@ func (b *benchmark) run(ctx context.Context, s *settings, out, progress io.Write
 		encoder.SetIndent("", "  ")
 		err = encoder.Encode(results)
 	} else {
-		fmt.Fprintln(progress) //nolint:errcheck // a terminal
+		fmt.Fprintln(progress)
 		err = bench.Table(out, results)
 	}
 	if runErr != nil { // what was measured before is worth showing
@@ -138,7 +138,7 @@ func loadAccount(path string) (*seed.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--account: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	file, err := seed.Load(f)
 	if err != nil {
 		return nil, fmt.Errorf("--account %s: %w", path, err)

@@ -235,9 +235,8 @@ func printFaults(out io.Writer, rules []gate.FaultStatus) error {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RULE\tOPERATION\tAPPLIED\tEFFECT") //nolint:errcheck // Flush returns it
+	fmt.Fprintln(w, "RULE\tOPERATION\tAPPLIED\tEFFECT")
 	for _, r := range rules {
-		//nolint:errcheck // Flush returns it
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", r.Rule.ID, cmp.Or(r.Rule.Action, "*"), r.Struck, effect(r.Rule))
 	}
 	return w.Flush()

@@ -130,7 +130,7 @@ func (l *launch) options(dir state.Dir, root repository.Root) (environment.Optio
 		if err != nil {
 			return o, fmt.Errorf("--account: %w", err)
 		}
-		defer f.Close() //nolint:errcheck // only read
+		defer f.Close()
 		file, err := seed.Load(f)
 		if err != nil {
 			return o, fmt.Errorf("--account %s: %w", l.account, err)
@@ -238,7 +238,7 @@ func (l *launch) start(ctx context.Context, dir state.Dir, o environment.Options
 }
 
 func progress(out io.Writer, after time.Duration, what string) {
-	fmt.Fprintf(out, "%6.1f s  %s\n", after.Seconds(), what) //nolint:errcheck // a terminal
+	fmt.Fprintf(out, "%6.1f s  %s\n", after.Seconds(), what)
 }
 
 // readable finds mistakes in files of manifests before anything is started for them.

@@ -223,7 +223,7 @@ func printLog(ctx context.Context, out io.Writer, path string, tail int, follow 
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	if _, err := f.Seek(0, io.SeekEnd); err != nil {
 		return err
 	}

@@ -234,7 +234,7 @@ func send(ctx context.Context, e state.Endpoints, o order) (outcome, error) {
 	if err != nil {
 		return outcome{}, fmt.Errorf("%v: %w", o, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	content, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return outcome{}, fmt.Errorf("%v: %w", o, err)

@@ -76,7 +76,7 @@ func (o *runOptions) run(ctx context.Context, files []string, out io.Writer) (er
 			for _, rest := range []string{"data", "pki", "cache"} { // of no use without a cluster
 				_ = os.RemoveAll(filepath.Join(temporary, rest))
 			}
-			fmt.Fprintf(out, "The logs are in %s.\n", filepath.Join(temporary, "logs")) //nolint:errcheck // a terminal
+			fmt.Fprintf(out, "The logs are in %s.\n", filepath.Join(temporary, "logs"))
 			return
 		}
 		_ = os.RemoveAll(temporary)

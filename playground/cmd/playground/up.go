@@ -82,13 +82,13 @@ func (o *upOptions) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer lock.Release()
-	fmt.Fprintln(out, "Starting a playground") //nolint:errcheck // a terminal
+	fmt.Fprintln(out, "Starting a playground")
 	env, endpoints, err := o.start(ctx, dir, options, out)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		fmt.Fprintln(out, "\nStopping") //nolint:errcheck // a terminal
+		fmt.Fprintln(out, "\nStopping")
 		env.Stop()
 	}()
 	d := &description{dir: dir, endpoints: endpoints}
@@ -165,7 +165,6 @@ func stay(ctx context.Context, p parts, out io.Writer, every time.Duration) erro
 		}
 		err := p.ControllerFailed()
 		if err != nil && !reported {
-			//nolint:errcheck // a terminal
 			fmt.Fprintf(out, "\nThe controller has exited; the cluster and the account keep running. Start it again with "+
 				"\"playground controller start\".\n%v\n", err)
 		}
@@ -279,7 +278,7 @@ func runDetached(ctx context.Context, s *settings, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("cannot create the log of the playground: %w; name another directory with --state-dir", err)
 	}
-	defer log.Close() //nolint:errcheck // the child writes it
+	defer log.Close()
 	exe, err := os.Executable()
 	if err != nil {
 		return err

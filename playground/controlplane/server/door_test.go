@@ -15,7 +15,7 @@ func greet(l net.Listener, text string) {
 			return
 		}
 		go func() {
-			defer c.Close() //nolint:errcheck // of a test
+			defer c.Close()
 			for b := make([]byte, 1); ; {
 				if _, err := c.Read(b); err != nil {
 					return

@@ -73,7 +73,7 @@ func (e *etcdServer) snapshot(from, to string) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	content := e.server.Server.Backend().Snapshot()
-	defer content.Close() //nolint:errcheck // only read
+	defer content.Close()
 	if _, err := content.WriteTo(store); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func copyFile(from, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer r.Close() //nolint:errcheck // only read
+	defer r.Close()
 	w, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

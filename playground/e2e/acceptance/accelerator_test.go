@@ -212,7 +212,7 @@ func (e edge) answersInside(t *testing.T, at netip.Addr, port uint16, service st
 		if err != nil {
 			return err
 		}
-		defer resp.Body.Close() //nolint:errcheck // only read
+		defer resp.Body.Close()
 		var answer standin.Answer
 		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 			return err

@@ -125,7 +125,7 @@ func refuses(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port i
 		if err != nil {
 			return nil
 		}
-		defer conn.Close() //nolint:errcheck // nothing is kept
+		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(time.Second))
 		if _, err := fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n"); err != nil {
 			return nil

@@ -63,7 +63,7 @@ func packet(from string, to netip.AddrPort, serverID string) (pod string, err er
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close() //nolint:errcheck // nothing is kept
+	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
 		return "", err
 	}

@@ -153,7 +153,7 @@ func ask(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, method, ta
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -130,7 +130,7 @@ func visit(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, path str
 	if err != nil {
 		return 0, "", err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(text), err
 }

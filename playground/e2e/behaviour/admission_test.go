@@ -193,7 +193,7 @@ func handshake(ctx context.Context, c *harness.Cluster) (ca, serial string, err 
 	if err != nil {
 		return "", "", err
 	}
-	defer conn.Close() //nolint:errcheck // nothing was sent
+	defer conn.Close()
 	secure, ok := conn.(*tls.Conn)
 	if !ok {
 		return "", "", errors.New("not a TLS connection")

@@ -220,7 +220,7 @@ func (h *handshakes) Call(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // nothing is kept
+	defer conn.Close()
 	return tls.Client(conn, h.config).HandshakeContext(ctx)
 }
 
@@ -314,7 +314,6 @@ func waitSerial(t *testing.T, c *harness.Cluster, lb, host string, serial int64)
 		if err != nil {
 			return err
 		}
-		//nolint:errcheck // only looked at
 		defer conn.Close()
 		client := tls.Client(conn, &tls.Config{ServerName: host, InsecureSkipVerify: true})
 		if err := client.HandshakeContext(ctx); err != nil {

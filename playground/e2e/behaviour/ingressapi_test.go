@@ -166,7 +166,7 @@ func answer(t *testing.T, client *http.Client, req *http.Request) (*http.Respons
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	var pod standin.Answer
 	if err := json.NewDecoder(resp.Body).Decode(&pod); err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func servesSecurely(t *testing.T, c *harness.Cluster, lb, host, service string) 
 		if err != nil {
 			return err
 		}
-		defer resp.Body.Close() //nolint:errcheck // read to its end
+		defer resp.Body.Close()
 		var pod standin.Answer
 		if err := json.NewDecoder(resp.Body).Decode(&pod); err != nil {
 			return fmt.Errorf("status %d: %w", resp.StatusCode, err)

@@ -34,7 +34,7 @@ func families(ctx context.Context, url string) (map[string]*dto.MetricFamily, er
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	page, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err

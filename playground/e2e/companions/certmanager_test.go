@@ -269,7 +269,6 @@ func waitIssued(t *testing.T, c *harness.Cluster, address, first, before string)
 		if err != nil {
 			return err
 		}
-		//nolint:errcheck // only looked at
 		defer conn.Close()
 		client := tls.Client(conn, &tls.Config{ServerName: issuedName(first), InsecureSkipVerify: true})
 		if err := client.HandshakeContext(ctx); err != nil {

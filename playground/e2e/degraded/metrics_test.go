@@ -89,7 +89,7 @@ func TestSecureMetricsAdmitPermittedClients(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			defer resp.Body.Close() //nolint:errcheck // read to its end
+			defer resp.Body.Close()
 			body, err := io.ReadAll(resp.Body)
 			if err == nil && (resp.StatusCode != want || strings.Contains(string(body), "lbc_build_info") != (want == 200)) {
 				err = fmt.Errorf("%s: %.200s", resp.Status, body)

@@ -37,7 +37,7 @@ func readDatabase(t *testing.T, s *scenario) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // only read
+	defer conn.Close()
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, "db-") {
 		t.Errorf("received %q, %v", line, err)
@@ -51,7 +51,7 @@ func askDNS(t *testing.T, s *scenario) {
 		if err != nil {
 			return err
 		}
-		defer conn.Close() //nolint:errcheck // only read
+		defer conn.Close()
 		if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func progress(ctx context.Context, c *harness.Cluster) (work, error) {
 	if err != nil {
 		return w, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
 		name, value, _ := strings.Cut(lines.Text(), "} ")

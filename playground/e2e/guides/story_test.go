@@ -321,7 +321,7 @@ func readPodName(t *testing.T, s *scenario) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // only read
+	defer conn.Close()
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, "database-proxy-") {
 		t.Errorf("received %q, %v", line, err)

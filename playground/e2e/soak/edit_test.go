@@ -35,7 +35,7 @@ func (r *run) apply(ctx context.Context, manifests string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // the directory is removed, too
+	defer os.Remove(f.Name())
 	_, err = r.kubectl(ctx, "apply", "-f", filepath.Clean(f.Name()))
 	return err
 }
