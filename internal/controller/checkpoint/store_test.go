@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -98,6 +99,11 @@ func TestWhatAProcessPutsTheNextOneReads(t *testing.T) {
 	must(t, a.Flush(t.Context()))
 	a.Delete(memory("shop/gone"))
 	must(t, a.Close(t.Context()))
+	for _, o := range c.objects(t) { // the chart's role permits these names only
+		if !slices.Contains(Names("lbc-checkpoint"), o.Name) {
+			t.Errorf("%s is not one of the names", o.Name)
+		}
+	}
 	_, restored = c.open(t, "demo")
 	if got := string(restored.Entries[memory("shop/web")]); got != `{"x":1}` || len(restored.Entries) != 2 ||
 		!restored.Complete || !restored.At.Equal(start) || restored.Damaged > 0 {

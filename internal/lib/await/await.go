@@ -15,14 +15,6 @@ const (
 	pause = time.Millisecond
 )
 
-// Pause waits for real time. Pause is for tests of what time itself does, such as that nothing happens for a while; all
-// others wait for a condition.
-func Pause(d time.Duration) {
-	if d > 0 {
-		<-time.After(d)
-	}
-}
-
 // Until waits until holds reports true, and fails the test if it does not within two minutes. what names the condition.
 func Until(t testing.TB, what string, holds func() bool) {
 	t.Helper()

@@ -11,7 +11,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/internal/model/support"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/controlplane"
@@ -61,7 +60,7 @@ func installOn(t *testing.T, version string) {
 
 // applied applies an object, and tries for a while what needs a namespace or a definition that has just been created.
 func applied(ctx context.Context, config *rest.Config, o *unstructured.Unstructured) error {
-	for deadline := time.Now().Add(3 * time.Minute); ; await.Pause(200 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		client, err := manifest.NewClient(config) // a new one, which knows new definitions
 		if err != nil {
 			return err

@@ -24,7 +24,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/playground/apiproxy"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -330,9 +329,9 @@ func between(name string, f apiproxy.Faults, lasts time.Duration,
 		s.proxy.Set(f)
 		began := time.Now()
 		s.edit(t)
-		await.Pause(lasts / 3) // edits that the controller hears of together, or one by one
+		time.Sleep(lasts / 3) // edits that the controller hears of together, or one by one
 		s.change(t)
-		await.Pause(time.Until(began.Add(lasts))) // what is tested is the time itself
+		time.Sleep(time.Until(began.Add(lasts))) // what is tested is the time itself
 		s.proxy.Set(apiproxy.Faults{})
 		after := s.proxy.Counts()
 		t.Logf("%+v", after)
@@ -354,7 +353,7 @@ var faults = []fault{
 		if err := s.Env.Cluster.Plane.PauseAPIServer(); err != nil {
 			t.Fatal(err)
 		}
-		await.Pause(11 * time.Second) // what is tested is the time itself
+		time.Sleep(11 * time.Second) // what is tested is the time itself
 		if err := s.Env.Cluster.Plane.ResumeAPIServer(); err != nil {
 			t.Fatal(err)
 		}
@@ -363,7 +362,7 @@ var faults = []fault{
 		s.edit(t)
 		for range 50 {
 			s.Env.Cluster.Plane.CutAPIServer()
-			await.Pause(50 * time.Millisecond)
+			time.Sleep(50 * time.Millisecond)
 		}
 	}},
 	{"others write the same objects all the time", func(t *testing.T, s *suite) {
@@ -391,7 +390,7 @@ var faults = []fault{
 		s.edit(t)
 		for range 20 {
 			s.proxy.CutWatches()
-			await.Pause(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
 		}
 		if after := s.proxy.Counts(); after.Cut == before.Cut {
 			t.Error("there were no watches")
@@ -408,7 +407,7 @@ var faults = []fault{
 		s.drop(t, "old")
 		s.settle(t)
 		s.age(t, 3000)
-		await.Pause(6 * time.Second) // the controller looks at the resource version every five seconds; snapshots are older
+		time.Sleep(6 * time.Second) // the controller looks at the resource version every five seconds; snapshots are older
 		path := s.path
 		// The controller hears of no error, after which it would list: its watches end, and go on at versions that the API
 		// server does not have yet.

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -30,7 +29,7 @@ func TestTheDeletionOfANamespaceCostsFewReads(t *testing.T) {
 	}
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{noSearch}})
 	// lists of the first five seconds do not prove what does not exist, as AWS's lists may lag
-	await.Pause(6 * time.Second)
+	time.Sleep(6 * time.Second)
 	for ns, object := range map[string]string{
 		"endednlb": annotated("endednlb", "net", fmt.Sprintf("%[1]snlb-target-type: ip, %[1]sscheme: internet-facing",
 			balancing), "type: LoadBalancer"),

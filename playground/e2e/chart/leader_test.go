@@ -19,7 +19,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -278,7 +277,7 @@ func longestGap(ctx context.Context, c *harness.Cluster) (longest time.Duration)
 		w, err := c.Client.CoordinationV1().Leases("kube-system").Watch(ctx, metav1.ListOptions{
 			FieldSelector: "metadata.name=" + installation + "-leader"})
 		if err != nil {
-			await.Pause(100 * time.Millisecond) // the API server may be busy
+			time.Sleep(100 * time.Millisecond) // the API server may be busy
 			continue
 		}
 		for e := range w.ResultChan() {

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -101,7 +100,7 @@ func TestArgoRolloutsShiftsTrafficAndFindsItsWeightsInAWS(t *testing.T) {
 		}
 	}
 	scene.More(t, c, traffic, 100)
-	await.Pause(time.Second) // a pod of the first version may be about to end
+	time.Sleep(time.Second) // a pod of the first version may be about to end
 	if result := traffic.Stop(); result.Failed > 0 || result.Requests == 0 {
 		t.Errorf("traffic during the rollout: %s", result)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -106,7 +105,7 @@ func TestLoadBalancersOfATwinClusterAreKept(t *testing.T) {
 	eventually(t, c, p.Health+"/readyz?verbose", 200, "cluster-name",
 		"another cluster of the account has the same --cluster-name, and its controller manages "+
 			"ingress.k8s.aws:elsewhere/web", "give one of the clusters another --cluster-name")
-	await.Pause(time.Minute) // nothing is to be deleted
+	time.Sleep(time.Minute) // nothing is to be deleted
 	for _, call := range c.Calls(mark) {
 		if call.Action == "DescribeTargetHealth" || harness.IsRead(call.Action) {
 			continue
@@ -186,7 +185,7 @@ func TestASecondControllerInAClusterIsReportedByBoth(t *testing.T) {
 	// At rest neither writes to AWS because of the other.
 	eventually(t, c, first.Health+"/readyz", 200, "ok")
 	mark := c.Mark()
-	await.Pause(30 * time.Second) // nothing is to be written
+	time.Sleep(30 * time.Second) // nothing is to be written
 	writes := 0
 	for _, call := range c.Calls(mark) {
 		if !harness.IsRead(call.Action) {

@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -53,7 +52,7 @@ func death(t *testing.T, c *harness.Cluster, scenes []*scene) moment {
 			revive()
 		}
 	})
-	await.Pause(grace / speed) // as long as the node lifecycle controller of a cluster waits, which has real time here
+	time.Sleep(grace / speed) // as long as the node lifecycle controller of a cluster waits, which has real time here
 	now := time.Now()
 	unready(t, c, name)
 	for _, s := range scenes {

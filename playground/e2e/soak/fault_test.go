@@ -19,7 +19,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -58,7 +57,7 @@ func (r *run) happen(ctx context.Context, s step) error {
 		return errors.Join(r.lasts(ctx, s), plane.ResumeAPIServer(), r.controllers(ctx))
 	case apiServerCuts:
 		defer r.record(fault{what: s.String()})()
-		for end := time.Now().Add(s.lasts); time.Now().Before(end) && ctx.Err() == nil; await.Pause(200 * time.Millisecond) {
+		for end := time.Now().Add(s.lasts); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
 			plane.CutAPIServer()
 		}
 		return r.controllers(ctx)
@@ -188,7 +187,7 @@ func (r *run) die(ctx context.Context, s step) error {
 	if err := r.Env.Cluster.KillNode(node); err != nil {
 		return err
 	}
-	await.Pause(lifecycle / speed) // what Kubernetes waits
+	time.Sleep(lifecycle / speed) // what Kubernetes waits
 	if err := r.unready(ctx, node); err != nil {
 		return err
 	}

@@ -23,7 +23,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/load"
@@ -291,7 +290,7 @@ func (r *run) story(ctx context.Context) error {
 		if s.at > r.length || time.Since(began) > r.length {
 			return nil
 		}
-		await.Pause(s.at - time.Since(began))
+		time.Sleep(s.at - time.Since(began))
 		if err := r.judge(time.Now().Add(-grace)); err != nil {
 			return err
 		}
@@ -450,7 +449,7 @@ func (r *run) freshStart(ctx context.Context) error {
 	if err := r.rollControllers(ctx); err != nil {
 		return err
 	}
-	await.Pause(quiet) // what is tested is the time itself
+	time.Sleep(quiet) // what is tested is the time itself
 	if w := r.Writes(mark); len(w) > 0 {
 		return fmt.Errorf("a fresh start writes %v", w)
 	}
