@@ -1,8 +1,11 @@
 package compile_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
@@ -154,4 +157,59 @@ func meet(t *testing.T, key annotation.Key, first, second string) string {
 	return tell(scenario{Account: "lab"}.run(t, append(surroundings(),
 		ing("a", and(beside, notes{suffix: first}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: second}),
 			"b Prefix / web:80"))))
+}
+
+// setAside are the annotations by which a newcomer of another namespace that disagrees is set aside. The value of any
+// other shared annotation is ignored, and the newcomer is served.
+var setAside = []annotation.Key{annotation.LoadBalancerName, annotation.Scheme, annotation.IPAddressType,
+	annotation.Subnets, annotation.CustomerOwnedPool, annotation.IPAMPool, annotation.Frontend, annotation.FrontendScheme}
+
+// notShared are annotations with a rule of merging by which newcomers share no value: each member adds its own, or the
+// annotation is a policy.
+var notShared = []annotation.Key{annotation.CertificateARN, annotation.ListenPorts, annotation.DriftPolicy,
+	annotation.ReplacementPolicy, annotation.ExistingLoadBalancer}
+
+// TestNewcomerIsSetAsideOrIgnored has a newcomer of another namespace disagree with an older member. A group that is
+// built at once takes the stricter value, whoever sets it, so each pair of values is tried both ways.
+func TestNewcomerIsSetAsideOrIgnored(t *testing.T) {
+	t.Parallel()
+	for _, e := range annotation.Entries() {
+		if e.Merge == "" || e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth ||
+			slices.Contains(notShared, e.Key) {
+			continue
+		}
+		t.Run(string(e.Key), func(t *testing.T) {
+			t.Parallel()
+			m := disagreements[e.Key]
+			aside := func(first, second string) bool {
+				text := newcomer(t, e.Key, first, second)
+				if strings.Contains(text, "Ingress shop/a is not allowed, because") {
+					t.Errorf("%q, then %q: the older member is set aside:\n%s", first, second, text)
+				}
+				return strings.Contains(text, "Ingress zz/b is not allowed, because")
+			}
+			one, other := aside(m.first, m.second), aside(m.second, m.first)
+			if want := slices.Contains(setAside, e.Key); (one || other) != want {
+				t.Errorf("set aside: %v, the other way round: %v, want %v", one, other, want)
+			}
+			if aside(m.first, m.first) {
+				t.Error("a newcomer with the same value is set aside")
+			}
+		})
+	}
+}
+
+// newcomer tells what comes of an older member, and of one of another namespace with another value.
+func newcomer(t *testing.T, key annotation.Key, first, second string) string {
+	t.Helper()
+	suffix := strings.TrimPrefix(string(key), annotation.IngressPrefix)
+	if key == annotation.ListenerAttributes {
+		suffix += "HTTP-80"
+	}
+	beside := and(group("g"), disagreements[key].beside)
+	a, b := ing("a", and(beside, notes{suffix: first}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: second}),
+		"b Prefix / web:80")
+	a.CreationTimestamp, b.CreationTimestamp = metav1.Unix(1, 0), metav1.Unix(2, 0)
+	b.Namespace = "zz"
+	return tell(scenario{Account: "lab"}.run(t, append(surroundings(), a, b)))
 }

@@ -17,11 +17,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// behaviour is a sentence about what users of the existing controller know; numbers are those of the list in
-// testdata/acceptance.txt. What is applied is compiled, and told as lines of text by tell.
+// behaviour is a sentence about what users of the existing controller know. What is applied is compiled, and told as
+// lines of text by tell.
 type behaviour struct {
-	number int
-	says   string
+	says string
 	// beside class alb and the Services web (80, named http, target 8080) and api (80, target 9090) of namespace shop
 	objects []any
 	config  string // JSON over compile.Defaults
@@ -102,7 +101,7 @@ func port(name string, target intstr.IntOrString, node int32) corev1.ServicePort
 func TestUsersFindTheBehavioursThatTheyKnow(t *testing.T) {
 	t.Parallel()
 	for _, b := range slices.Concat(groupBehaviours(), routingBehaviours(), listenerBehaviours(), networkBehaviours()) {
-		t.Run(fmt.Sprintf("%d %s", b.number, b.says), func(t *testing.T) {
+		t.Run(b.says, func(t *testing.T) {
 			t.Parallel()
 			s := scenario{Account: "lab"}
 			if b.config != "" {
