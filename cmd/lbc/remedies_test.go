@@ -13,36 +13,28 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
-	"github.com/k8s-lbc/lbc/internal/front/probe"
 	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-type remedyFile struct {
-	Cases []remedyCase
-	// Followed has the tests of running controllers that follow the remedy of a code. Shown has codes whose remedy no test
-	// can follow.
-	Followed map[diag.Code]string
-	Shown    map[diag.Code]struct{ Test, Why string }
-}
-
-func readRemedies(t *testing.T) (out remedyFile) {
+func readRemedies(t *testing.T) []remedyCase {
 	t.Helper()
 	text, err := os.ReadFile("testdata/remedies.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := yaml.Unmarshal(text, &out); err != nil {
+	var file struct{ Cases []remedyCase }
+	if err := yaml.Unmarshal(text, &file); err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return file.Cases
 }
 
 // TestEachRemedyEndsItsFinding applies the remedy of each code that objects and the account decide. A golden file for
 // each code has the object, the line of lint or plan, the event and the conditions of the LoadBalancer object.
 func TestEachRemedyEndsItsFinding(t *testing.T) {
 	t.Parallel()
-	for _, c := range readRemedies(t).Cases {
+	for _, c := range readRemedies(t) {
 		t.Run(string(c.Code), func(t *testing.T) {
 			t.Parallel()
 			c.begin()
@@ -101,32 +93,3 @@ func everywhere(f finding) string {
 // internalNames are traces of Go and its libraries, which no text for users has.
 var internalNames = regexp.MustCompile(`\*?\b(annotation|stack|intent|json|strconv|net|http|url|yaml|v1|v1beta1)\.[A-Z]\w+|` +
 	`json: (cannot|unknown|invalid)|strconv\.|unmarshal|Go value|Go struct|<nil>|%!|goroutine|runtime error|0xc0[0-9a-f]+|map\[string\]|interface ?\{`)
-
-// TestTextsHaveNoNamesOfTheProgram reads all golden files with findings.
-func TestTextsHaveNoNamesOfTheProgram(t *testing.T) {
-	t.Parallel()
-	files := 0
-	for _, pattern := range []string{"testdata/*.txt", "testdata/remedies/*.txt", "../../internal/*/testdata/*.out.yaml",
-		"../../internal/*/*/testdata/*.out.yaml"} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range paths {
-			files++
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for line := range strings.Lines(string(text)) {
-				line = strings.ReplaceAll(line, probe.GRPCHealthPath, "")
-				if m := internalNames.FindString(line); m != "" {
-					t.Errorf("%s: %q in %s", path, m, line)
-				}
-			}
-		}
-	}
-	if files < 100 {
-		t.Errorf("%d files are read", files)
-	}
-}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -547,28 +545,6 @@ func TestACheckNeedsTheSourcesByWhichItsOwnAreReached(t *testing.T) {
 		doctor.LoadBalancers, doctor.Listeners,
 		doctor.Certificates}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
-	}
-}
-
-// TestEachCheckIsShownEndToEnd reads the cases of the end-to-end tests, whose module this one does not import.
-func TestEachCheckIsShownEndToEnd(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("../../../playground/e2e/doctor/*_test.go")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	var all strings.Builder
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.Write(text)
-	}
-	for _, name := range append(Names(), doctor.Unreadable) {
-		if !strings.Contains(all.String(), `check: "`+name+`"`) {
-			t.Errorf("no end-to-end test has a finding of %s", name)
-		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -153,23 +152,6 @@ func TestThePolicyOfThePageAllowsNothingInline(t *testing.T) {
 				t.Errorf("%s has %q", name, bad)
 			}
 		}
-	}
-}
-
-// TestTheConsoleHasTheColoursOfTheSimulatorsPage keeps the look of both the same.
-func TestTheConsoleHasTheColoursOfTheSimulatorsPage(t *testing.T) {
-	t.Parallel()
-	ours, err := files.ReadFile("style.css")
-	if err != nil {
-		t.Fatal(err)
-	}
-	theirs, err := os.ReadFile("../../../awssim/page/style.css")
-	if err != nil {
-		t.Fatal(err)
-	}
-	colours := func(css string) string { return css[:strings.Index(css, "* {")] }
-	if colours(string(ours)) != colours(string(theirs)) {
-		t.Errorf("console:\n%s\nsimulator:\n%s", colours(string(ours)), colours(string(theirs)))
 	}
 }
 
