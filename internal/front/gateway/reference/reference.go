@@ -130,6 +130,15 @@ func Page(definitions [][]byte, texts map[string]string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", Kinds[i], err)
 		}
+		for _, f := range all {
+			path := f.path
+			if same, ok := strings.CutPrefix(path, ofRoutes); ok {
+				path = ofAll + same
+			}
+			if !slices.ContainsFunc(table, func(e entry) bool { return e.path == path }) {
+				return "", fmt.Errorf("%s: the table has no row for %s", Kinds[i], path)
+			}
+		}
 		b.WriteString(titles[i])
 		for _, e := range table {
 			at := slices.IndexFunc(all, func(f field) bool { return f.path == e.path })
