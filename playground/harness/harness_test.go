@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -249,36 +247,4 @@ func (c *Cluster) waitPods(t *testing.T, name, url string, n int) {
 		}
 		return nil
 	})
-}
-
-func TestKubectlThatNeverEndsIsNamed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		over := make(chan struct{})
-		defer close(over)
-		_, err := within(time.Minute, "kubectl wait", func() (string, error) { <-over; return "", nil })
-		if err == nil || err.Error() != "kubectl wait has not ended after 1m0s" {
-			t.Error(err)
-		}
-		if out, err := within(time.Minute, "", func() (string, error) { return "x", errNoEvent }); out != "x" ||
-			!errors.Is(err, errNoEvent) {
-			t.Errorf("%q, %v", out, err)
-		}
-	})
-}
-
-// TestOutOfTime shows which failures of kubectl a busy machine explains.
-func TestOutOfTime(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]bool{
-		`Error from server (Timeout): error when deleting "x.yaml": Timeout: request did not complete`:           true,
-		`Internal error occurred: failed calling webhook "w": failed to call webhook: context deadline exceeded`: true,
-		`Internal error occurred: failed calling webhook "w": failed to call webhook: dial tcp: refused`:         false,
-		`admission webhook "w" denied the request: context deadline exceeded`:                                    false,
-		`Error from server (NotFound): ingresses "x" not found`:                                                  false,
-	} {
-		if got := outOfTime(text); got != want {
-			t.Errorf("%s: %v", text, got)
-		}
-	}
 }

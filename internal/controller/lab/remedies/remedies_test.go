@@ -11,7 +11,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -50,19 +49,6 @@ func TestRunningRemedies(t *testing.T) {
 				t.Errorf("the remedy leaves the finding:\n%s", strings.Join(l.Events, "\n"))
 			}
 		})
-	}
-}
-
-// TestFindingIsRepeatedWithoutRemedy shows that the test above would see a finding that lasts.
-func TestFindingIsRepeatedWithoutRemedy(t *testing.T) {
-	t.Parallel()
-	x := troubles()[diag.AccessDenied]
-	l := x.begin(t)
-	x.pass(l)
-	l.Events = nil
-	l.Clock.Advance(25 * time.Minute)
-	if x.pass(l); !l.Saw(x.on, "["+string(diag.AccessDenied)+"]") {
-		t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
 	}
 }
 
