@@ -89,7 +89,3 @@ func everywhere(f finding) string {
 	return fmt.Sprintf("object: %s\nlint: %sevent: %s %s: %s\nconditions before the first reconcile: %s\n", f.Object,
 		f.text(false), e.Type, e.Reason, e.Message, strings.Join(conditions, ", "))
 }
-
-// internalNames are traces of Go and its libraries, which no text for users has.
-var internalNames = regexp.MustCompile(`\*?\b(annotation|stack|intent|json|strconv|net|http|url|yaml|v1|v1beta1)\.[A-Z]\w+|` +
-	`json: (cannot|unknown|invalid)|strconv\.|unmarshal|Go value|Go struct|<nil>|%!|goroutine|runtime error|0xc0[0-9a-f]+|map\[string\]|interface ?\{`)
