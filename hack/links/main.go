@@ -99,7 +99,7 @@ func walk(dir, extension string, f func(name string, source []byte)) error {
 		case filepath.Ext(file) != extension:
 			return nil
 		}
-		source, err := os.ReadFile(file) //nolint:gosec // a file of the repository
+		source, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
