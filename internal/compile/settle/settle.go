@@ -46,12 +46,12 @@ func Settle(roles []Role, all []Declared) (effect map[string]Settled, refused, i
 		by[d.Member] = append(by[d.Member], d)
 	}
 	admitted := map[string][]Declared{}
-	admit := func(only Role) {
+	for _, only := range []Role{{Serves: true}, {Serves: true, Former: true}, {}, {Former: true}} {
 		for i, r := range roles {
 			if r != only {
 				continue
 			}
-			if only == (Role{}) {
+			if r == (Role{}) {
 				if found := disagreements(by[i], admitted); len(found) > 0 {
 					refused = append(refused, found...)
 					continue
@@ -61,9 +61,6 @@ func Settle(roles []Role, all []Declared) (effect map[string]Settled, refused, i
 				admitted[d.Setting] = append(admitted[d.Setting], d)
 			}
 		}
-	}
-	for _, r := range []Role{{Serves: true}, {Serves: true, Former: true}, {}, {Former: true}} {
-		admit(r)
 	}
 	effect = make(map[string]Settled, len(admitted))
 	for _, name := range slices.Sorted(maps.Keys(admitted)) {
