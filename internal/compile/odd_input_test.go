@@ -46,6 +46,11 @@ func TestAnAnnotationOfAMegabyteIsAnswered(t *testing.T) {
 	}
 }
 
+// ruleLimit is a limit of an account.
+func ruleLimit(n int) map[string]int {
+	return map[string]int{"rules-per-application-load-balancer": n}
+}
+
 // FuzzAnyIngressCompiles gives an Ingress any text in an annotation, a host, a path and a port's name, in a group with
 // a sound member: nothing panics, whoever wants nothing is told why, and the sound member is served.
 func FuzzAnyIngressCompiles(f *testing.F) {
